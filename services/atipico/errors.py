@@ -1,0 +1,17 @@
+"""What can go wrong, in two kinds: the same call may work later, or it never will."""
+
+
+class AtipicoError(Exception):
+    """The base of all errors that are meant for a person; its text says what, where and the cure."""
+
+
+class NotYet(AtipicoError):
+    """The same call may work later: the far side is down, slow or full. Callers try again."""
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Refused(AtipicoError):
+    """The same call will never work: the input or the setting is wrong. Callers must not try again."""

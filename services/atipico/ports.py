@@ -1,0 +1,100 @@
+"""The seams: what each kind of part promises beyond its types. `checks.py` runs these promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from atipico.wire.sample import Value
+
+Clock = Callable[[], int]  # ns since 1970, UTC
+Position = Mapping[str, Any]  # plain values that JSON keeps
+
+
+class Label(NamedTuple):
+    """What was true of one sample: `id` is the sample's own id field, label 1 an anomaly, 0 none."""
+
+    id: int | str
+    label: int
+
+
+class Batch(NamedTuple):
+    """What a source gives at once.
+
+    rows: (tags, fields) of samples that have no time yet, in order. A stream with a clock of its own
+    carries it as the field `event_time` (int, ns). labels: those that became due with these rows.
+    after: the position behind these rows.
+    """
+
+    rows: Sequence[tuple[Mapping[str, str], Mapping[str, Value]]]
+    labels: Sequence[Label]
+    after: Position
+
+
+class Source(Protocol):
+    """Where samples come from.
+
+    `read` gives at most `most` rows behind `position` ({} is the start) and remembers nothing
+    between calls that the position does not hold: the same position gives the same rows again,
+    also in another process. A live source (`live` is True: the machine, a sensor) gives what is
+    there now instead, and the position only counts. No rows: the source has ended.
+    """
+
+    live: bool
+
+    def read(self, position: Position, most: int) -> Batch: ...
+
+
+class Past(NamedTuple):
+    """What came before each sample of a block in one window of its key; float64 (m,) each.
+
+    count: how many earlier samples. mean: theirs, NaN for none. spread: their standard deviation
+    (n - 1), NaN below two.
+    """
+
+    count: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
+
+
+class Feature(Protocol):
+    """One number for each sample of a block from its own value and what its window held before.
+
+    newest: float64 (m,), the field's values in the stream's unit. Returns float64 (m,), always
+    finite for finite input: what has no answer yet (no earlier sample) has a neutral one, which
+    the docstring tells. Changes nothing.
+    """
+
+    def __call__(self, newest: np.ndarray, past: Past) -> np.ndarray: ...
+
+
+class ModelInfo(NamedTuple):
+    """What a scorer needs to be asked: columns in their order, and what is usual for each (mean, spread)."""
+
+    version: str
+    columns: tuple[str, ...]
+    threshold: float
+    usual: Mapping[str, tuple[float, float]]
+
+
+class Scored(NamedTuple):
+    """scores: float64 (m,), NaN where a row was refused. refused: row -> why."""
+
+    scores: np.ndarray
+    threshold: float
+    version: str
+    refused: Mapping[int, str]
+
+
+class Scorer(Protocol):
+    """Gives each row a score between 0 and 1.
+
+    rows: float64 (m, k), finite, columns in the order of `info().columns`. Order in is order out.
+    `score` waits out a far side that is down or slow (it returns only with an answer for every
+    row, or raises Stopped when told to stop meanwhile). A row that fails by itself is refused.
+    """
+
+    def info(self) -> ModelInfo: ...
+    def score(self, rows: np.ndarray) -> Scored: ...

@@ -1,0 +1,1 @@
+"""Bytes become types, and types bytes, here and nowhere else."""

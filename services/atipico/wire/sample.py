@@ -1,0 +1,48 @@
+"""The values that travel: Sample, Score, and the tags by which a Score names its Sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+Value = float | int | bool | str
+
+JOB_TAG, SOURCE_TAG, SHARD_TAG = "atipico_job", "source", "shard"
+
+
+class Sample(NamedTuple):
+    """One point of a stream. Its identity is (measurement, tags, time); writing it again overwrites it.
+
+    tags: sorted by name when parsed from the wire. fields: at least one; float, int, bool or text.
+    time: ns since 1970, UTC.
+    """
+
+    measurement: str
+    tags: Mapping[str, str]
+    fields: Mapping[str, Value]
+    time: int
+
+
+class Score(NamedTuple):
+    """The outcome of one sample: these six are the fields of its row in `scores`, always all of them.
+
+    score: 0..1, 0.0 where scored is False. why: the features that stood out, or why it could not be scored.
+    """
+
+    score: float
+    threshold: float
+    anomalous: bool
+    version: str
+    scored: bool
+    why: str
+
+    @classmethod
+    def refused(cls, why: str, threshold: float = 0.0, version: str = "") -> Score:
+        """The outcome of a sample that can't be scored."""
+        return cls(0.0, threshold, False, version, False, why)
+
+
+def outcome(sample: Sample, score: Score, job: str, measurement: str = "scores") -> Sample:
+    """The row that tells a sample's outcome: its own time and tags, and which job and stream it is of."""
+    tags = {**sample.tags, JOB_TAG: job, SOURCE_TAG: sample.measurement}
+    return Sample(measurement, dict(sorted(tags.items())), score._asdict(), sample.time)
