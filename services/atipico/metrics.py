@@ -17,11 +17,16 @@ from prometheus_client import REGISTRY, Counter, Gauge
 from atipico.config import run_dir
 
 SAMPLES_IN = Counter("atipico_samples_in", "Samples that came into this part.", ["stream"])
-SAMPLES_OUT = Counter("atipico_samples_out", "Samples, or their outcomes, that left this part acknowledged.", ["stream"])
+SAMPLES_OUT = Counter(
+    "atipico_samples_out", "Samples, or their outcomes, that left this part acknowledged.", ["stream"]
+)
 REFUSED = Counter("atipico_refused", "Samples or requests that were refused, with the reason.", ["reason"])
 LOST = Counter("atipico_lost", "Samples that were accepted and then lost, with the reason; must stay 0.", ["reason"])
 RETRIES = Counter("atipico_retries", "Calls to another part that had to be made again.", ["to"])
-LAG = Gauge("atipico_lag_seconds", "Age of the newest sample dealt with when it was dealt with, in seconds.", ["stream"])
+LAG = Gauge(
+    "atipico_lag_seconds", "Age of the newest sample dealt with when it was dealt with, in seconds.", ["stream"]
+)
+FORGOTTEN_KEYS = Counter("atipico_forgotten_keys", "Keys whose windows were dropped because there were too many.")
 BACKLOG = Gauge("atipico_backlog", "What waits in this part, by kind and unit.", ["what"])
 
 for _reason in ("retention",):
@@ -52,7 +57,9 @@ def start_beating(part: str, every_s: float = 1.0) -> None:
 
     def beat() -> None:
         while True:
-            with contextlib.suppress(OSError):  # a full disk must not end the part; the beat then grows old, which shows
+            with contextlib.suppress(
+                OSError
+            ):  # a full disk must not end the part; the beat then grows old, which shows
                 draft.write_bytes(orjson.dumps({"pid": os.getpid(), "time": time.time(), "values": values()}))
                 draft.replace(path)
             time.sleep(every_s)

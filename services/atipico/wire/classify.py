@@ -32,7 +32,9 @@ def to_bytes(rows: np.ndarray) -> bytes:
 def to_rows(body: bytes, columns: int) -> np.ndarray:
     """The rows of a body as float64 (m, columns), read-only. Raises Refused when it is no whole number of rows."""
     if len(body) % (8 * columns):
-        raise Refused(f"body of {len(body)} bytes is no whole number of rows of {columns} float64 ({8 * columns} bytes)")
+        raise Refused(
+            f"body of {len(body)} bytes is no whole number of rows of {columns} float64 ({8 * columns} bytes)"
+        )
     return np.frombuffer(body, dtype=_FLOAT64).reshape(-1, columns)
 
 

@@ -1,0 +1,132 @@
+"""What is remembered of one key: its recent values, and running sums over each window of them."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any
+
+from atipico.features.spec import Over
+
+MOST_SAMPLES = 10_000  # of one key; a longer window holds the last so many
+_WORN = 1e-5  # sums that shrank to this share of their peak have lost digits and are made anew
+_SLACK = 64  # how many samples come in between two looks at what may be forgotten
+
+
+class _Window:
+    """Running sums over `times[start:]` of a history, shifted by `origin` so that few digits are lost."""
+
+    __slots__ = ("origin", "peak", "s1", "s2", "samples", "span", "start")
+
+    def __init__(self, over: Over) -> None:
+        self.samples, self.span = over.samples or MOST_SAMPLES, over.span
+        self.start, self.origin, self.s1, self.s2, self.peak = 0, 0.0, 0.0, 0.0, 0.0
+
+    def rebuild(self, values: Sequence[float]) -> None:
+        """Make the sums anew from the window's values."""
+        same = not values or min(values) == max(values)  # a mean of equal values may differ from them by a bit
+        self.origin = (values[0] if values else 0.0) if same else sum(values) / len(values)
+        shifted = [x - self.origin for x in values]
+        self.s1, self.s2 = sum(shifted), sum(d * d for d in shifted)
+        self.peak = self.s2
+
+
+class History:
+    """The recent samples of one key in the order of (clock, id), and what each window held before each.
+
+    id: the sample's own time in ns. The same (clock, id) again is a repeat: it replaces the value
+    and is told what it was told before, as long as what came before it is still remembered.
+    """
+
+    __slots__ = ("ids", "times", "values", "windows")
+
+    def __init__(self, overs: Sequence[Over]) -> None:
+        self.times, self.ids, self.values = array("q"), array("q"), array("d")
+        self.windows = [_Window(over) for over in overs]
+
+    def push(self, time: int, id: int, value: float, out: list[float]) -> None:
+        """Take a sample in. Appends count, mean and sum of squared deviations of each window before it to `out`."""
+        times = self.times
+        if times and time <= times[-1] and (time, id) <= (times[-1], self.ids[-1]):
+            self._push_late(time, id, value, out)
+            return
+        values, end = self.values, len(times)
+        for window in self.windows:
+            start, edge = window.start, time - window.span if window.span else None
+            least = end - window.samples + 1
+            while start < end and (start < least or (edge is not None and times[start] <= edge)):
+                shifted = values[start] - window.origin
+                window.s1 -= shifted
+                window.s2 -= shifted * shifted
+                start += 1
+            window.start = start
+            count = end - start
+            if count:
+                squares = window.s2 - window.s1 * window.s1 / count
+                if squares < _WORN * window.peak:
+                    window.rebuild(values[start:])
+                    squares = window.s2 - window.s1 * window.s1 / count
+                out += (count, window.origin + window.s1 / count, squares)
+                shifted = value - window.origin
+                window.s1 += shifted
+                window.s2 += shifted * shifted
+                if window.s2 > window.peak:
+                    window.peak = window.s2
+            else:
+                out += (0, 0.0, 0.0)
+                window.origin, window.s1, window.s2, window.peak = value, 0.0, 0.0, 0.0
+        times.append(time)
+        self.ids.append(id)
+        values.append(value)
+        if len(times) % _SLACK == 0:
+            self._forget()
+
+    def _push_late(self, time: int, id: int, value: float, out: list[float]) -> None:
+        """A sample that is not the newest: put it where it belongs and look back from there."""
+        at = bisect_left(self.times, time)
+        while at < len(self.times) and self.times[at] == time and self.ids[at] < id:
+            at += 1
+        repeat = at < len(self.times) and self.times[at] == time and self.ids[at] == id
+        if repeat:
+            self.values[at] = value
+        else:
+            self.times.insert(at, time)
+            self.ids.insert(at, id)
+            self.values.insert(at, value)
+        for window in self.windows:
+            first = max(0, at - window.samples + 1)
+            if window.span:
+                first = max(first, bisect_left(self.times, time - window.span + 1))
+            before = _Window(Over(window.samples))
+            before.rebuild(self.values[first:at])
+            out += (at - first, before.origin, before.s2)
+            if at >= window.start:
+                window.rebuild(self.values[window.start :])
+            elif not repeat:
+                window.start += 1
+
+    def _forget(self) -> None:
+        """Cut what no window reaches any more, once that is as much as what is kept."""
+        dead = min(window.start for window in self.windows)
+        if dead < len(self.times) // 2:
+            return
+        for column in (self.times, self.ids, self.values):
+            del column[:dead]
+        for window in self.windows:
+            window.start -= dead
+
+    def save(self) -> list[Any]:
+        """Plain values that `restore` makes the very same history of."""
+        sums = [[w.start, w.origin, w.s1, w.s2, w.peak] for w in self.windows]
+        return [self.times.tobytes(), self.ids.tobytes(), self.values.tobytes(), sums]
+
+    @classmethod
+    def restore(cls, overs: Sequence[Over], saved: list[Any]) -> History:
+        """The history that `save` told of."""
+        history = cls(overs)
+        for column, stored in zip((history.times, history.ids, history.values), saved, strict=False):
+            column.frombytes(stored)
+        for window, (start, origin, s1, s2, peak) in zip(history.windows, saved[3], strict=True):
+            window.start, window.origin, window.s1, window.s2, window.peak = start, origin, s1, s2, peak
+        return history

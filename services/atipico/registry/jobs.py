@@ -1,0 +1,62 @@
+"""A job: a model run over a stream into a stream, as one readable TOML file."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from atipico.errors import Refused
+from atipico.features.spec import FeatureSpec, nearest, parse_specs
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_SETTINGS = {"model", "stream", "clock", "database", "scores", "features"}
+
+
+class Job(NamedTuple):
+    """model: NAME or NAME@VERSION. stream and scores: measurements of `database`.
+
+    clock: the field (int, ns) its windows run on, or "" for the sample's own time.
+    """
+
+    name: str
+    model: str
+    stream: str
+    features: tuple[FeatureSpec, ...]
+    clock: str = ""
+    database: str = "atipico"
+    scores: str = "scores"
+
+
+def load_job(path: Path) -> Job:
+    """The job of a file; its name is the file's. Raises Refused with the file, the setting and what was needed."""
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+        return _job(path.stem, table)
+    except OSError as error:
+        raise Refused(f"job {path.stem}: {path} can't be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, Refused) as error:
+        raise Refused(f"job {path.stem} ({path}): {error}") from error
+
+
+def _job(name: str, table: dict[str, Any]) -> Job:
+    if not _NAME.fullmatch(name):
+        raise Refused(f"a job's name has letters, digits, - and _, at most 64; found {name!r}")
+    for word in table:
+        if word not in _SETTINGS:
+            raise Refused(f"no setting {word!r}{nearest(word, _SETTINGS)}")
+    features = table.pop("features", {})
+    for word in ("model", "stream"):
+        if not table.get(word):
+            raise Refused(f"{word} is missing")
+    for word, value in table.items():
+        if not isinstance(value, str):
+            raise Refused(f"{word} = {value!r}: needed a text")
+    return Job(name=name, features=parse_specs(features), **table)
+
+
+def load_jobs(folder: Path) -> dict[str, Job]:
+    """Every job of a folder by name."""
+    return {path.stem: load_job(path) for path in sorted(folder.glob("*.toml"))}

@@ -1,0 +1,202 @@
+"""Features by key over windows, block by block."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atipico.errors import Refused
+from atipico.features import FEATURES
+from atipico.features.plan import Plan
+from atipico.features.spec import parse_specs
+from atipico.ports import Past
+
+TABLE = {
+    "amount": "amount",
+    "count_10s": {"count": "amount", "by": "card", "over": "10s"},
+    "mean_10s": {"mean": "amount", "by": "card", "over": "10s"},
+    "z_10s": {"z": "amount", "by": "card", "over": "10s"},
+    "ratio_5": {"ratio": "amount", "by": "card", "over": 5},
+    "z_series": {"z": "amount", "over": 4},
+}
+S = 10**9
+
+
+def plan() -> Plan:
+    return Plan(parse_specs(TABLE))
+
+
+def rows(plan: Plan, samples: list[tuple[int, str, float | None]]) -> np.ndarray:
+    """samples: (second, card, amount)."""
+    times = [int(t * S) for t, _, _ in samples]
+    columns = {"amount": [x for *_, x in samples], "card": [card for _, card, _ in samples]}
+    return plan.rows(times, ["series"] * len(samples), columns).values
+
+
+def by_hand(samples: list[tuple[int, str, float]]) -> np.ndarray:
+    """The same features in two passes over plain lists, to compare with."""
+    out = []
+    for at, (t, card, x) in enumerate(samples):
+        same = [(u, y) for u, c, y in samples[:at] if c == card]
+        recent = [y for u, y in same if u > t - 10]
+        last5 = [y for _, y in same][-4:]
+        last4 = [y for *_, y in samples[:at]][-3:]
+        out.append([x, len(recent) + 1, np.mean([*recent, x]), _z(x, recent), _ratio(x, last5), _z(x, last4)])
+    return np.array(out)
+
+
+def _z(x: float, past: list[float]) -> float:
+    if len(past) < 2:
+        return 0.0
+    distance, spread = x - np.mean(past), np.std(past, ddof=1)
+    if len(set(past)) == 1:
+        distance, spread = x - past[0], 0.0
+    return (
+        0.0
+        if distance == 0
+        else float(np.clip(distance / spread if spread else math.copysign(1e9, distance), -100, 100))
+    )
+
+
+def _ratio(x: float, past: list[float]) -> float:
+    return x / float(np.mean(past)) if past else 1.0
+
+
+def stream(seed: int, n: int) -> list[tuple[int, str, float]]:
+    rng, t = random.Random(seed), 0
+    out = []
+    for _ in range(n):
+        t += rng.choice([1, 1, 2, 9, 30])
+        out.append((t, rng.choice("ab"), round(rng.lognormvariate(3, 1), 2)))
+    return out
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 400), st.integers(1, 60))
+def test_blocks_of_any_size_give_what_two_passes_over_the_whole_give(seed, n, size):
+    samples, live = stream(seed, n), plan()
+
+    blocks = [rows(live, samples[at : at + size]) for at in range(0, n, size)]
+
+    np.testing.assert_allclose(np.concatenate(blocks), by_hand(samples), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e6, 1e9])
+def test_a_spike_or_a_far_level_leaves_no_lost_digits_behind(level):
+    rng = random.Random(7)
+    samples = [(t, "a", level + rng.random()) for t in range(400)]
+    samples[50] = (50, "a", level + 1e12)
+    samples[200:] = [(t, c, x - level) for t, c, x in samples[200:]]
+
+    live = rows(plan(), samples)
+
+    np.testing.assert_allclose(live[:, 3], by_hand(samples)[:, 3], rtol=1e-6, atol=1e-6)
+
+
+def test_a_repeat_replaces_and_never_counts_twice():
+    samples = stream(3, 60)
+    live = plan()
+    first = rows(live, samples)
+
+    again = rows(live, samples[-1:])
+    after = rows(live, [(samples[-1][0] + 1, "a", 5.0)])
+
+    np.testing.assert_allclose(again[0], first[-1], rtol=1e-9)
+    np.testing.assert_allclose(after[0], by_hand([*samples, (samples[-1][0] + 1, "a", 5.0)])[-1], rtol=1e-9)
+
+
+def test_a_late_sample_is_judged_by_what_came_before_it_and_joins_the_past():
+    samples = [(t, "a", float(t)) for t in (1, 2, 3, 5, 6)]
+    live = plan()
+    rows(live, samples)
+
+    late = rows(live, [(4, "a", 4.0)])
+    newest = rows(live, [(7, "a", 9.0)])
+
+    assert late[0, 1] == 4
+    np.testing.assert_allclose(
+        newest[0, :4], by_hand([(t, "a", float(t)) for t in range(1, 7)] + [(7, "a", 9.0)])[-1, :4]
+    )
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 399))
+def test_what_was_saved_goes_on_to_the_very_same_bits(seed, cut):
+    samples, straight, early, late = stream(seed, 400), plan(), plan(), plan()
+    whole = rows(straight, samples)
+
+    rows(early, samples[:cut])
+    late.restore(early.save())
+
+    assert np.array_equal(rows(late, samples[cut:]), whole[cut:])
+
+
+def test_a_checkpoint_of_other_features_is_refused_and_changes_nothing():
+    other, mine = Plan(parse_specs({"x": {"z": "x", "over": 5}})), plan()
+    rows(mine, stream(1, 50))
+    before = mine.save()
+
+    with pytest.raises(Refused, match="the job now has"):
+        mine.restore(other.save())
+
+    assert mine.save() == before
+
+
+@pytest.mark.parametrize(("amount", "why"), [(None, "missing"), (math.nan, "nan"), (math.inf, "inf"), ("12", "'12'")])
+def test_a_sample_without_a_number_is_refused_with_its_reason_and_its_neighbours_are_not(amount, why):
+    samples = [(1, "a", 1.0), (2, "a", 2.0), (3, "a", 3.0)]
+    clean = rows(plan(), [samples[0], samples[2]])
+    columns = {"amount": [1.0, amount, 3.0], "card": ["a"] * 3}
+
+    got = plan().rows([1 * S, 2 * S, 3 * S], ["series"] * 3, columns)
+
+    assert list(got.refused) == [1]
+    assert why in got.refused[1]
+    assert np.array_equal(got.values[[0, 2]], clean)
+
+
+def test_the_jobs_clock_must_be_an_integer():
+    live = Plan(parse_specs(TABLE), clock="event_time")
+    columns = {"amount": [1.0, 2.0], "card": ["a", "a"], "event_time": [1, None]}
+
+    got = live.rows([5, 6], ["s", "s"], columns)
+
+    assert "event_time is missing" in got.refused[1]
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_every_feature_is_finite_from_the_first_sample_on_and_changes_nothing(name):
+    newest = np.array([0.0, 1.0, -5.0, 1e300, 3.0, 3.0])
+    past = Past(
+        np.array([0.0, 1.0, 2.0, 9.0, 2.0, 2.0]),
+        np.array([math.nan, 0.0, 0.0, 1e-300, 3.0, 2.0]),
+        np.array([math.nan, math.nan, 0.0, 1e-300, 0.0, 0.0]),
+    )
+    given_newest, given_past = newest.copy(), [part.copy() for part in past]
+
+    told = FEATURES[name](newest, past)
+
+    assert np.isfinite(told).all()
+    assert np.array_equal(newest, given_newest)
+    assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(past, given_past, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("declared", "why"),
+    [
+        ({"x": {"zz": "x", "over": 5}}, "did you mean 'z'"),
+        ({"x": {"z": "x"}}, "needs over"),
+        ({"x": {"z": "x", "over": 1}}, "2 samples"),
+        ({"x": {"z": "x", "over": "7"}}, "unit"),
+        ({"x": {"z": "x", "mean": "y", "over": 5}}, "just one kind"),
+        ({}, "empty"),
+    ],
+)
+def test_a_wrong_declaration_says_what_was_needed(declared, why):
+    with pytest.raises(Refused, match=why):
+        parse_specs(declared)
