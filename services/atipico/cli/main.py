@@ -1,0 +1,44 @@
+"""The command `atipico`: the words it knows, and what becomes of an error.
+
+Results go to standard output, talk to standard error. Exit 0: done, 1: could not, 2: wrong words.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from atipico.cli import logs, parts, stack, status
+from atipico.errors import AtipicoError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def everywhere(part_of: Annotated[Path | None, typer.Option(hidden=True)] = None) -> None:
+    """Real-time anomaly detection on live streams, as a stack of small services."""
+    if part_of is not None:  # how the supervisor starts a part, and finds it again in the process table
+        os.environ["ATIPICO_RUN"] = str(part_of)
+
+
+for noun in (stack, status, logs, parts):
+    noun.add_to(app)
+
+
+def main() -> None:
+    """Run the command line; an error meant for a person is one sentence and exit code 1."""
+    try:
+        app()
+    except AtipicoError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,83 @@
+"""`atipico store`, `atipico agent`, ...: one part alone, in the foreground, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from atipico.errors import Refused
+
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The TCP port to listen on.")]
+Host = Annotated[str | None, typer.Option(help="The address to listen on; 127.0.0.1 unless told.")]
+PARTS = "Parts, alone in the foreground"
+
+
+def store(
+    port: Port = None,
+    host: Host = None,
+    data: Annotated[Path | None, typer.Option(file_okay=False, help="The folder that keeps the samples.")] = None,
+) -> None:
+    """Keep samples and scores; speaks InfluxDB 1.x over HTTP."""
+    from atipico.store.app import run
+
+    run(port=port, host=host, data=data)
+
+
+def classifier(
+    port: Port = None,
+    host: Host = None,
+    models: Annotated[Path | None, typer.Option(file_okay=False, help="The folder with the models.")] = None,
+) -> None:
+    """Give rows of features a score over HTTP."""
+    from atipico.classifier.app import run
+
+    run(port=port, host=host, models=models)
+
+
+def agent(
+    socket: Annotated[Path | None, typer.Option(dir_okay=False, help="The Unix socket to listen on.")] = None,
+    scorer: Annotated[str | None, typer.Option(help='Who scores: "classifier", or "sum" of the fields.')] = None,
+) -> None:
+    """Make features of samples that come over a socket (Kapacitor's UDF protocol) and answer their scores."""
+    from atipico.agent.app import run
+
+    run(socket=socket, scorer=scorer)
+
+
+def host() -> None:
+    """Carry samples from the store to the agent, and their outcomes back."""
+    from atipico.stream.app import run
+
+    run()
+
+
+def generator(
+    config: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="What to stream.")] = None,
+) -> None:
+    """Write live samples to the store."""
+    from atipico.generator.app import run
+
+    run(config=config)
+
+
+def supervisor(
+    guard: Annotated[int | None, typer.Option(help="The process that starts this one again.")] = None,
+) -> None:
+    """Keep the parts of the run folder running (`atipico up` starts this)."""
+    from atipico.engines.embedded.app import run
+    from atipico.engines.embedded.guard import REFUSED
+
+    try:
+        run(guard=guard)
+    except Refused as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(REFUSED) from error  # the guard need not try again
+
+
+def add_to(app: typer.Typer) -> None:
+    for part in (store, classifier, agent, host, generator):
+        app.command(rich_help_panel=PARTS)(part)
+    app.command(hidden=True)(supervisor)

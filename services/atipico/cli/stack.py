@@ -1,0 +1,95 @@
+"""`atipico up` and `atipico down`: the whole stack of a run folder."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated
+
+import typer
+
+
+def up(
+    data: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Stream this CSV or Parquet file too.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.001, help="Samples a second, of the file or else of payments.")
+    ] = None,
+    foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and stop everything on Ctrl-C.")] = False,
+) -> None:
+    """Start everything and return when the first score is visible."""
+    from atipico.engines.embedded.down import down
+    from atipico.engines.embedded.up import up, wait_for_end
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing stays half-started
+    with Steps() as steps:
+        addresses = up(data.resolve() if data else None, rate, steps.begin)
+    for part, address in addresses.items():
+        print(f"{part:<12}{address}")
+    store = addresses["store"]
+    query = """--data-urlencode db=atipico --data-urlencode 'q=SELECT * FROM "scores" ORDER BY time DESC LIMIT 5'"""
+    print(f"\nscores      curl -G {store}/query {query}")
+    print("parts       .venv/bin/atipico status")
+    if not foreground:
+        print("stop        ./down.sh")
+        return
+    print("stop        Ctrl-C")
+    try:
+        wait_for_end()
+    finally:
+        down()
+
+
+def down(
+    purge: Annotated[bool, typer.Option("--purge", help="Remove all samples, scores and logs as well.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before removing.")] = False,
+) -> None:
+    """Stop everything."""
+    from atipico.config import run_dir
+    from atipico.engines.embedded import down as engine
+
+    ended = engine.down()
+    print(f"stopped {', '.join(ended)}" if ended else "nothing was running")
+    if purge:
+        folder = run_dir()
+        if not yes:
+            typer.confirm(f"remove {folder} with all samples, scores and logs?", abort=True, err=True)
+        engine.purge()
+        print(f"removed {folder}")
+
+
+class Steps:
+    """Shows each step on standard error: a line when it is done, with the seconds that it took."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(stderr=True, highlight=False)
+        self._status = self._console.status("")
+        self._step, self._since = "", 0.0
+
+    def begin(self, step: str) -> None:
+        """The step before is done, this one begins."""
+        self._done("[green]✓[/]")
+        self._step, self._since = step, time.monotonic()
+        self._status.update(step)
+
+    def _done(self, mark: str) -> None:
+        if self._step:
+            self._console.print(f"{mark} {self._step} [dim]{time.monotonic() - self._since:.1f} s[/]")
+
+    def __enter__(self) -> Steps:
+        self._status.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._status.stop()
+        self._done("[red]✗[/]" if error else "[green]✓[/]")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(up)
+    app.command()(down)

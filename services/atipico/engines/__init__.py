@@ -1,0 +1,1 @@
+"""Where a job runs: embedded (all parts as processes on this machine)."""

@@ -1,0 +1,1 @@
+"""The embedded engine: every part a process on this machine, kept running by a supervisor."""

@@ -1,0 +1,64 @@
+"""The parts of the stack: what starts each one, and how it shows that it is ready."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from atipico.config import PACKAGE, home, run_dir, socket_path
+from atipico.engines.embedded.probes import Probe, answers, beats, listens
+from atipico.errors import Refused
+
+COMMAND = (sys.executable, "-P", "-m", "atipico.cli")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One process of the stack. `command` is what stands before the mark and the part's name."""
+
+    name: str
+    ready: Probe
+    url: str = ""
+    words: Sequence[str] = ()
+    command: Sequence[str] = COMMAND
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+def port(part: Literal["store", "classifier"]) -> int:
+    """The port that a part listens on: ATIPICO_<PART>_PORT, else its config.toml's."""
+    variable = f"ATIPICO_{part.upper()}_PORT"
+    given = os.environ.get(variable) or tomllib.loads((PACKAGE / part / "config.toml").read_text())["port"]
+    if not str(given).isdecimal() or not 0 < int(given) < 65536:
+        raise Refused(f"{variable}={given} is no port; set it to a number from 1 to 65535")
+    return int(given)
+
+
+def url(part: Literal["store", "classifier"]) -> str:
+    """Where a part answers on this machine."""
+    return f"http://127.0.0.1:{port(part)}"
+
+
+def embedded() -> list[Part]:
+    """All parts, in the order in which they start; they stop in the reverse one."""
+    agent = socket_path("agent")
+    return [
+        Part("store", answers(port("store"), "/ping"), url("store")),
+        Part("classifier", answers(port("classifier"), "/-/ready"), url("classifier")),
+        Part("agent", listens(agent), f"unix:{agent}"),
+        Part("host", beats("host")),
+        Part("generator", beats("generator"), words=("--config", str(run_dir() / "generator.toml"))),
+    ]
+
+
+def environment() -> dict[str, str]:
+    """What every process of the stack gets on top of the environment it was started in."""
+    return {
+        "ATIPICO_HOME": str(home()),
+        "ATIPICO_RUN": str(run_dir()),
+        "OMP_NUM_THREADS": "1",  # numeric libraries start a thread a core otherwise, in each part
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -1,0 +1,77 @@
+"""What a run folder holds before its parts start: the token, the jobs, and what the generator streams."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+from pathlib import Path
+
+from atipico.config import home
+from atipico.engines.embedded.down import refuse_foreign
+from atipico.engines.embedded.parts import port
+from atipico.errors import NotYet, Refused
+from atipico.web import refuse_busy_port
+
+PAYMENTS_RATE = 20  # samples a second
+FILE_RATE = 100
+JOBS = ("payments", "machine")
+
+
+def check_room(run: Path, free: int) -> None:
+    """Raises NotYet when the disk of the run folder has less than `free` bytes left."""
+    left = shutil.disk_usage(run).free
+    if left < free:
+        raise NotYet(
+            f"{run}: {left / 2**20:.0f} MiB left on this disk, {free / 2**20:.0f} MiB are needed; "
+            "make room or set ATIPICO_RUN to a folder on another disk"
+        )
+
+
+def check_ports() -> None:
+    """Raises Refused when something listens on a port of ours."""
+    refuse_busy_port("store", "127.0.0.1", port("store"))
+    refuse_busy_port("classifier", "127.0.0.1", port("classifier"))
+
+
+def make_folder(run: Path) -> None:
+    """Make the run folder private and put a token in it, once. Raises Refused when it holds other things."""
+    refuse_foreign(run)
+    if not any(run.iterdir()):
+        run.chmod(0o700)
+    token = run / "token"
+    if not token.exists():
+        with os.fdopen(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+
+
+def write_jobs(run: Path, measurement: str | None) -> None:
+    """Put the jobs to run under run/jobs: the tracked ones, and the payments job on `measurement` if given."""
+    jobs = run / "jobs"
+    shutil.rmtree(jobs, ignore_errors=True)
+    jobs.mkdir()
+    for name in JOBS:
+        shutil.copyfile(home() / "jobs" / f"{name}.toml", jobs / f"{name}.toml")
+    if measurement is not None and measurement not in JOBS:
+        tracked = (home() / "jobs" / "payments.toml").read_text()
+        (jobs / f"{measurement}.toml").write_text(_on_stream(tracked, measurement))
+
+
+def _on_stream(job: str, measurement: str) -> str:
+    """The same job reading another measurement, whose fields have the same names."""
+    moved, found = re.subn(r"(?m)^stream\s*=.*$", f'stream = "{measurement}"', job)
+    if found != 1:
+        raise Refused(f"jobs/payments.toml: {found} lines begin with `stream =`, one is needed")
+    return moved
+
+
+def write_streams(run: Path, data: Path | None, rate: float | None) -> None:
+    """Put down what the generator streams. `rate` (samples/s) is the file's where there is one, else payments'."""
+    payments = PAYMENTS_RATE if data or rate is None else rate
+    streams = [("payments", f"rate = {payments:g}"), ("machine", "rate = 1")]
+    if data is not None:
+        streams.append(("file", f"rate = {rate or FILE_RATE:g}\nfile = {json.dumps(str(data))}"))
+    text = "".join(f"[streams.{source}]\nsource = {json.dumps(source)}\n{rest}\n\n" for source, rest in streams)
+    (run / "generator.toml").write_text(text)

@@ -1,0 +1,71 @@
+"""How the supervisor sees that a part is ready. A probe gets the part's pid and never waits long."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from atipico.metrics import beat_path
+
+Probe = Callable[[int], bool]
+_PATIENCE_S = 0.5
+FRESH_S = 5.0  # a heartbeat older than this is no sign of life
+
+
+def answers(port: int, path: str) -> Probe:
+    """GET http://127.0.0.1:`port``path` is answered with 2xx."""
+
+    def probe(pid: int) -> bool:
+        return fetch(port, path, _PATIENCE_S) is not None
+
+    return probe
+
+
+def fetch(port: int, path: str, patience_s: float) -> bytes | None:
+    """The body that http://127.0.0.1:`port``path` answers; None when it does not, or not with 2xx. Never by a proxy."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience_s)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read()
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    return body if 200 <= answer.status < 300 else None
+
+
+def listens(path: Path) -> Probe:
+    """Something accepts connections on the Unix socket at `path`."""
+
+    def probe(pid: int) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(_PATIENCE_S)
+            return client.connect_ex(str(path)) == 0
+
+    return probe
+
+
+def beats(name: str) -> Probe:
+    """The part `name` has written a fresh heartbeat, and that very process has."""
+
+    def probe(pid: int) -> bool:
+        beat = heartbeat(name)
+        return beat.get("pid") == pid and time.time() - beat["time"] < FRESH_S
+
+    return probe
+
+
+def heartbeat(name: str) -> dict[str, Any]:
+    """The last heartbeat of a part: pid, time (s since 1970), values; {} when there is none."""
+    try:
+        beat = orjson.loads(beat_path(name).read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return {}
+    return beat if isinstance(beat, dict) and {"pid", "time", "values"} <= beat.keys() else {}

@@ -1,0 +1,111 @@
+"""`atipico up`: make the run folder, start the parts, return when the first score is visible."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlencode
+
+import orjson
+
+from atipico.config import load, run_dir
+from atipico.engines.embedded import prepare, processes, state
+from atipico.engines.embedded.down import down
+from atipico.engines.embedded.guard import start_guard
+from atipico.engines.embedded.lock import hold
+from atipico.engines.embedded.logs import log_path, tail
+from atipico.engines.embedded.parts import embedded, port, url
+from atipico.engines.embedded.probes import fetch
+from atipico.engines.embedded.settings import SupervisorSettings
+from atipico.errors import NotYet, Refused
+from atipico.sources.dataset import pick_dataset
+
+Say = Callable[[str], None]
+_POLL_S = 0.1
+_HOPELESS = 5  # restarts of a part that was never up: it will not come
+_LOG_LINES = 12
+
+
+def up(data: Path | None, rate: float | None, say: Say) -> dict[str, str]:
+    """Start everything and wait for the first score. `say` gets each step as it begins.
+
+    Returns the addresses by part. Raises Refused or NotYet with the cure; nothing is left running then.
+    """
+    run, settings = run_dir(), load(SupervisorSettings)
+    _refuse_second(run)
+    say("looking at the disk and the ports")
+    prepare.make_folder(run)
+    with hold(run / "up.lock", "another `atipico up`"):
+        _refuse_second(run)
+        down()  # parts that have lost their supervisor
+        prepare.check_room(run, settings.up.free)
+        prepare.check_ports()
+        say("writing the jobs and the streams")
+        prepare.write_jobs(run, pick_dataset(data).measurement if data else None)
+        prepare.write_streams(run, data, rate)
+        try:
+            _start(run, settings.up.deadline, say)
+        except BaseException:
+            say("stopping what was started")
+            down()
+            raise
+    return addresses()
+
+
+def addresses() -> dict[str, str]:
+    """Where the parts of this run folder answer."""
+    return {"store": url("store"), "classifier": url("classifier")}
+
+
+def _refuse_second(run: Path) -> None:
+    living = processes.running(run)
+    if "supervisor" in living or "guard" in living:
+        where = ", ".join(f"{part} {address}" for part, address in addresses().items())
+        raise Refused(f"Atipico already runs in {run} ({where}); ./down.sh stops it, `atipico status` shows it")
+
+
+def _start(run: Path, deadline_s: float, say: Say) -> None:
+    began_ns = time.time_ns()
+    say("starting the supervisor")
+    state.path(run).unlink(missing_ok=True)  # an old one would tell of parts that are gone
+    log_path(run, "supervisor").unlink(missing_ok=True)
+    guard = start_guard(run)
+    deadline = time.monotonic() + deadline_s
+    for part in embedded():
+        say(f"waiting for {part.name}")
+        while state.read(run).get("parts", {}).get(part.name, {}).get("state") != "up":
+            if not processes.alive(guard):
+                raise Refused(_why(run, "supervisor", "ended"))
+            if _restarts(run, part.name) >= _HOPELESS:
+                raise Refused(_why(run, part.name, f"ended {_HOPELESS} times"))
+            if time.monotonic() > deadline:
+                raise NotYet(_why(run, part.name, f"is not up after {deadline_s:g} s"))
+            time.sleep(_POLL_S)
+    say("waiting for the first score")
+    while not scores_since(began_ns):
+        if time.monotonic() > deadline:
+            raise NotYet(_why(run, "host", f"has brought no score in {deadline_s:g} s"))
+        time.sleep(_POLL_S)
+
+
+def _restarts(run: Path, part: str) -> int:
+    return int(state.read(run).get("parts", {}).get(part, {}).get("restarts", 0))
+
+
+def _why(run: Path, part: str, what: str) -> str:
+    log = log_path(run, part)
+    return "\n    ".join([f"{part} {what}; its log {log} ends:", *(tail(log, _LOG_LINES) or ["(nothing)"])])
+
+
+def scores_since(time_ns: int) -> int:
+    """How many scores with a time after `time_ns` a reader of the store sees; 0 also while it does not answer."""
+    query = urlencode({"db": "atipico", "q": f'SELECT count("score") FROM "scores" WHERE time > {time_ns}'})  # noqa: S608
+    result = orjson.loads(fetch(port("store"), f"/query?{query}", 5.0) or b'{"results": [{}]}')["results"][0]
+    return sum(int(row[1]) for series in result.get("series", []) for row in series["values"])
+
+
+def wait_for_end() -> None:
+    """Return when the supervisor of this run folder has ended for good."""
+    while {"supervisor", "guard"} & processes.running(run_dir()).keys():
+        time.sleep(1)
