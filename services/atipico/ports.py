@@ -50,11 +50,11 @@ class Source(Protocol):
 class Past(NamedTuple):
     """What came before each sample of a block in one window of its key; float64 (m,) each.
 
-    count: how many earlier samples. mean: theirs, NaN for none. spread: their standard deviation
+    samples: how many came earlier. mean: theirs, NaN for none. spread: their standard deviation
     (n - 1), NaN below two.
     """
 
-    count: np.ndarray
+    samples: np.ndarray
     mean: np.ndarray
     spread: np.ndarray
 

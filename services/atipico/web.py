@@ -15,7 +15,7 @@ from atipico.errors import Refused
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class _OneProcess(MTServer):
+class _OneProcess(MTServer):  # type: ignore[misc]
     """Granian's threaded server on a Python with a GIL.
 
     Its usual server forks a worker, so that a part would have two pids and the death of one

@@ -7,4 +7,4 @@ from atipico.ports import Past
 
 def count(newest: np.ndarray, past: Past) -> np.ndarray:
     """How many samples the window holds, the newest included; 1 when nothing came before."""
-    return past.count + 1.0
+    return past.samples + 1.0

@@ -125,8 +125,9 @@ class History:
     def restore(cls, overs: Sequence[Over], saved: list[Any]) -> History:
         """The history that `save` told of."""
         history = cls(overs)
-        for column, stored in zip((history.times, history.ids, history.values), saved, strict=False):
-            column.frombytes(stored)
+        history.times.frombytes(saved[0])
+        history.ids.frombytes(saved[1])
+        history.values.frombytes(saved[2])
         for window, (start, origin, s1, s2, peak) in zip(history.windows, saved[3], strict=True):
             window.start, window.origin, window.s1, window.s2, window.peak = start, origin, s1, s2, peak
         return history

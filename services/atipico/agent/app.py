@@ -1,0 +1,69 @@
+"""The agent: wiring."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+
+from pydantic import BaseModel
+from pydantic_settings import SettingsConfigDict
+
+from atipico.agent.server import listen, serve
+from atipico.agent.session import Open
+from atipico.agent.work import SumWork
+from atipico.agent.works import Works
+from atipico.config import PACKAGE, Seconds, Settings, load, run_dir, socket_path
+from atipico.errors import Refused
+from atipico.metrics import start_beating
+from atipico.scorers.http import HttpScorer
+from atipico.scorers.sum import SumScorer
+
+
+class Classifier(BaseModel):
+    url: str = "http://127.0.0.1:8080"
+    timeout: Seconds = 5.0
+
+
+class AgentSettings(Settings):
+    """Settings of the agent; see config.toml."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ATIPICO_AGENT_",
+        toml_file=PACKAGE / "agent" / "config.toml",
+        extra="forbid",
+        env_nested_delimiter="__",
+    )
+    socket: str = ""
+    classifier: Classifier = Classifier()
+
+
+def run(socket: str | None = None, scorer: str | None = None) -> None:
+    """Serve in the foreground until SIGTERM. scorer "sum": alone, without jobs and classifier."""
+    settings = load(AgentSettings, socket=socket)
+    path = Path(settings.socket) if settings.socket else socket_path("agent")
+    listener = listen(path)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        path.unlink(missing_ok=True)
+        listener.close()
+        stopping.set()
+
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    if scorer is None:
+        start_beating("agent")
+    threading.Thread(target=serve, args=(listener, _work(settings, scorer)), daemon=True).start()
+    stopping.wait()
+
+
+def _work(settings: AgentSettings, scorer: str | None) -> Open:
+    if scorer == "sum":
+        return lambda options, session: SumWork(SumScorer())
+    if scorer is not None:
+        raise Refused(f"no scorer {scorer!r} that works alone; there is sum")
+    url, timeout_s = settings.classifier.url, settings.classifier.timeout
+    run = run_dir()
+    return Works(run / "jobs", run / "agent", lambda job, stop: HttpScorer(url, job.model, timeout_s, stop)).open

@@ -1,0 +1,178 @@
+"""One connection of a stream host: its requests answered in their order, keepalives at once."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+from google.protobuf.message import DecodeError
+
+from atipico.agent.inbox import Inbox
+from atipico.agent.outbox import Outbox
+from atipico.errors import AtipicoError, NotYet, Refused
+from atipico.metrics import REFUSED
+from atipico.scorers.http import Stopped
+from atipico.wire.frames import Splitter, frame, point_frames, point_of
+from atipico.wire.udf_pb2 import STREAM, STRING, InfoResponse, OptionInfo, Request, Response
+
+log = structlog.get_logger("agent")
+
+_READ_BYTES = 2**20
+_INBOX_BYTES, _OUTBOX_BYTES = 64 * 2**20, 16 * 2**20
+_BATCH = 4096  # points that are worked on at once, at most about so many
+_END = Request()  # the far side sends nothing more
+
+
+class Work(Protocol):
+    """What a session's points are for. Answers keep the order of the points."""
+
+    def answers(self, points: list[bytes]) -> list[bytes]: ...
+    def snapshot(self) -> bytes: ...
+    def restore(self, snapshot: bytes) -> None: ...
+
+
+Open = Callable[[dict[str, str], "Session"], Work]
+
+
+class Session:
+    """Serves one connection until its host ends it. `open_work` makes the work that an Init asks for.
+
+    Three threads: this one reads and never waits for the others, so that keepalives are answered
+    whatever the classifier does; one works; one writes.
+    """
+
+    def __init__(self, connection: socket.socket, open_work: Open) -> None:
+        self._connection, self._open = connection, open_work
+        self._inbox: Inbox[Request] = Inbox(_INBOX_BYTES)
+        self._outbox = Outbox(connection, _OUTBOX_BYTES)
+        self._work: Work | None = None
+        self.stop = threading.Event()  # nobody wants the answers any more
+
+    def run(self) -> None:
+        """Serve until the connection ends. Raises nothing: what goes wrong is told to the host and logged."""
+        worker = threading.Thread(target=self._serve, name="worker", daemon=True)
+        worker.start()
+        try:
+            self._read()
+        except Refused as error:
+            self._fail(error)
+        except OSError as error:
+            log.info("connection lost", error=str(error))
+        self.stop.set()
+        self._inbox.put(_END)
+        worker.join()
+        self._outbox.end()
+        self._connection.close()
+
+    def end(self) -> None:
+        """Make an abandoned connection end: a newer one took its job over."""
+        self.stop.set()
+        try:
+            self._connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return
+
+    def _read(self) -> None:
+        splitter = Splitter()
+        while data := self._connection.recv(_READ_BYTES):
+            points: list[bytes] = []
+            for message in splitter.feed(data):
+                point = point_of(message)
+                if point is not None:
+                    points.append(point)
+                    continue
+                request = _parse(message)
+                if request.WhichOneof("message") == "keepalive":
+                    self._outbox.put(_framed(Response(keepalive={"time": request.keepalive.time})))
+                    continue
+                self._put_points(points)
+                points = []
+                self._inbox.put(request)
+            self._put_points(points)
+
+    def _put_points(self, points: list[bytes]) -> None:
+        if points and not self._inbox.put_points(points):
+            REFUSED.labels("agent's queue is full").inc(len(points))
+            log.warning("queue full, points left out", points=len(points), in_all=self._inbox.left_out)
+
+    def _serve(self) -> None:
+        try:
+            while (item := self._inbox.take(_BATCH)) is not _END:
+                if isinstance(item, list):
+                    self._outbox.put_bounded(point_frames(self._opened().answers(item)))
+                else:
+                    self._outbox.put_bounded(_framed(self._answer(item)))
+        except (Stopped, ConnectionError):
+            log.info("connection ended with work left")
+        except AtipicoError as error:
+            self._fail(error)
+        except Exception as error:
+            log.exception("work failed")
+            self._fail(Refused(f"the agent failed on a block: {type(error).__name__}: {error}"))
+
+    def _answer(self, request: Request) -> Response:
+        kind = request.WhichOneof("message")
+        if kind == "info":
+            options = {"job": OptionInfo(valueTypes=[STRING]), "checkpoint": OptionInfo(valueTypes=[STRING])}
+            return Response(info=InfoResponse(wants=STREAM, provides=STREAM, options=options))
+        if kind == "init":
+            return Response(init=self._said(lambda: self._init(request)))
+        if kind == "snapshot":
+            return Response(snapshot={"snapshot": self._snapshot()})
+        if kind == "restore":
+            return Response(restore=self._said(lambda: self._opened().restore(request.restore.snapshot)))
+        if kind == "begin":
+            return Response(begin=request.begin)
+        if kind == "end":
+            return Response(end=request.end)
+        raise Refused("a request without a message")
+
+    def _init(self, request: Request) -> None:
+        given = {option.name: option.values[0].stringValue for option in request.init.options if option.values}
+        self._work = self._open(given, self)
+
+    def _snapshot(self) -> bytes:
+        if self._work is None:
+            return b""
+        try:
+            return self._work.snapshot()
+        except NotYet as error:  # a full disk: the host goes on with the checkpoint it has
+            log.error("no checkpoint", error=str(error))
+            return b""
+
+    def _opened(self) -> Work:
+        if self._work is None:
+            raise Refused("points before an Init that succeeded")
+        return self._work
+
+    def _said(self, act: Callable[[], None]) -> dict[str, str | bool]:
+        try:
+            act()
+        except AtipicoError as error:
+            log.error("refused", error=str(error))
+            return {"success": False, "error": str(error)}
+        return {"success": True}
+
+    def _fail(self, error: AtipicoError) -> None:
+        """Tell the host and end the connection; the agent itself goes on."""
+        REFUSED.labels("connection").inc()
+        log.error("connection ended", error=str(error))
+        self._outbox.put(_framed(Response(error={"error": str(error)})))
+        try:
+            self._connection.shutdown(socket.SHUT_RD)
+        except OSError:
+            return
+
+
+def _parse(message: bytes) -> Request:
+    try:
+        return Request.FromString(message)
+    except DecodeError as error:
+        raise Refused(f"{len(message)} bytes on the socket are no request of the UDF protocol: {error}") from error
+
+
+def _framed(response: Response) -> bytes:
+    return frame(response.SerializeToString())

@@ -1,0 +1,146 @@
+"""What the agent does with a block of points: features, scores, answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+
+from atipico.agent.checkpoints import Checkpoints
+from atipico.agent.why import Why
+from atipico.errors import Refused
+from atipico.features.plan import Plan, Rows
+from atipico.ports import ModelInfo, Scored, Scorer
+from atipico.registry.jobs import Job
+from atipico.scorers.http import Swapped
+from atipico.wire.points import AnswerWriter, PointBlock, read_points
+from atipico.wire.sample import Score
+
+
+class Work(Protocol):
+    """What a session does with its points. Answers keep the order of the points."""
+
+    def answers(self, points: Sequence[bytes]) -> list[bytes]: ...
+    def snapshot(self) -> bytes: ...
+    def restore(self, snapshot: bytes) -> None: ...
+
+
+class SumWork:
+    """All fields of every point, whatever they are; the score is what the scorer makes of the numbers."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer, self._writer = scorer, AnswerWriter()
+
+    def answers(self, points: Sequence[bytes]) -> list[bytes]:
+        block = read_points(points, None)
+        return _answers(block, _all_numbers(block), self._scorer, None, self._writer)
+
+    def snapshot(self) -> bytes:
+        return b""
+
+    def restore(self, snapshot: bytes) -> None:
+        """Nothing is remembered from one sample to the next."""
+
+
+class JobWork:
+    """A job: its windows, and the scorer of its model. The state belongs to the job, not to a connection."""
+
+    def __init__(self, job: Job, checkpoints: Checkpoints) -> None:
+        self.job, self._plan = job, Plan(job.features, job.clock)
+        self._checkpoints, self._writer = checkpoints, AnswerWriter()
+        self.live = False  # whether a sample entered since the process started
+
+    def answers(self, points: Sequence[bytes], scorer: Scorer) -> list[bytes]:
+        """One answer a point that can be read, in their order."""
+        block = read_points(points, self._plan.needs)
+        rows = self._plan.rows(block.times, block.groups, block.columns)
+        self.live = True
+        return _answers(block, rows, scorer, self._plan.columns, self._writer)
+
+    def snapshot(self) -> bytes:
+        """Keep the windows on disk; returns the id they are found by."""
+        number = self._checkpoints.save(self._plan.save())
+        return msgspec.json.encode({"checkpoint": number, "features": self._plan.shape})
+
+    def restore(self, snapshot: bytes) -> None:
+        """A host's Restore: taken back only into a job that remembers nothing yet; live state is newer."""
+        if not self.live and snapshot:
+            self.rewind(snapshot)
+
+    def rewind(self, snapshot: bytes) -> None:
+        """Go back to a snapshot, whatever is remembered now; empty: to nothing. Raises Refused when it can't."""
+        if not snapshot:
+            self._plan.forget()
+            return
+        try:
+            number = int(msgspec.json.decode(snapshot)["checkpoint"])
+        except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+            raise Refused(f"job {self.job.name}: {snapshot[:80]!r} is no snapshot of ours") from error
+        self._plan.restore(self._checkpoints.load(number))
+
+
+def _all_numbers(block: PointBlock) -> Rows:
+    """Every numeric field as a column, NaN where a point lacks it. A number that is not finite is refused."""
+    columns, refused = [], {}
+    for name, values in block.columns.items():
+        numbers = [value if isinstance(value, int | float) else math.nan for value in values]
+        columns.append(numbers)
+        for at, value in enumerate(values):
+            if isinstance(value, float) and not math.isfinite(value):
+                refused[at] = f"field {name} is {value}; a finite number was needed"
+    return Rows(np.array(columns, dtype=np.float64).reshape(len(columns), len(block.times)).T, refused)
+
+
+def _answers(
+    block: PointBlock, rows: Rows, scorer: Scorer, columns: Sequence[str] | None, writer: AnswerWriter
+) -> list[bytes]:
+    good = [at for at in range(len(block.times)) if at not in rows.refused] if rows.refused else range(len(block.times))
+    values = rows.values[good] if rows.refused else rows.values
+    info, scored, values = _scored(values, scorer, columns)
+    outcomes: list[Any] = [None] * len(block.times)
+    decided = scored.scores >= scored.threshold
+    why = Why(info)
+    for row, (at, score, anomalous) in enumerate(zip(good, scored.scores.tolist(), decided.tolist(), strict=True)):
+        if row in scored.refused:
+            outcomes[at] = Score.refused(scored.refused[row], scored.threshold, scored.version)
+        else:
+            told = why.of(values[row]) if anomalous else ""
+            outcomes[at] = Score(score, scored.threshold, anomalous, scored.version, True, told)
+    for at, reason in rows.refused.items():
+        outcomes[at] = Score.refused(reason, scored.threshold, scored.version)
+    return [writer.write(head, outcome) for head, outcome in zip(block.heads, outcomes, strict=True)]
+
+
+def _scored(values: np.ndarray, scorer: Scorer, columns: Sequence[str] | None) -> tuple[ModelInfo, Scored, np.ndarray]:
+    """Scores of rows laid out as the model wants them, also when it is swapped for one with other columns meanwhile."""
+    while True:
+        info = scorer.info()
+        laid = values if columns is None else _lay_out(values, columns, info)
+        if laid is None:
+            missing = [name for name in info.columns if name not in (columns or ())]
+            reason = f"model {info.version} needs features the job does not declare: {', '.join(missing)}"
+            nothing = np.full(len(values), np.nan)
+            return (
+                info,
+                Scored(nothing, info.threshold, info.version, dict.fromkeys(range(len(values)), reason)),
+                values,
+            )
+        if not len(laid):
+            return info, Scored(np.empty(0), info.threshold, info.version, {}), laid
+        try:
+            return info, scorer.score(laid), laid
+        except Swapped:
+            continue
+
+
+def _lay_out(values: np.ndarray, columns: Sequence[str], info: ModelInfo) -> np.ndarray | None:
+    """The job's columns in the model's order, None when the model wants one that the job lacks."""
+    if tuple(columns) == info.columns:
+        return values
+    at = {name: number for number, name in enumerate(columns)}
+    if any(name not in at for name in info.columns):
+        return None
+    return values[:, [at[name] for name in info.columns]]

@@ -1,0 +1,81 @@
+"""Which job a connection is for, and who may work on it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from atipico.agent.checkpoints import Checkpoints
+from atipico.agent.session import Session, Work
+from atipico.agent.work import JobWork
+from atipico.errors import Refused
+from atipico.features.spec import nearest
+from atipico.metrics import SAMPLES_IN, SAMPLES_OUT
+from atipico.ports import Scorer
+from atipico.registry.jobs import Job, load_job
+
+MakeScorer = Callable[[Job, threading.Event], Scorer]
+
+
+class Attached:
+    """A job's work seen from one connection, with that connection's own way to the classifier."""
+
+    def __init__(self, work: JobWork, lock: threading.Lock, scorer: Scorer) -> None:
+        self._work, self._lock, self._scorer = work, lock, scorer
+        self._in, self._out = SAMPLES_IN.labels(work.job.name), SAMPLES_OUT.labels(work.job.name)
+
+    def answers(self, points: Sequence[bytes]) -> list[bytes]:
+        self._in.inc(len(points))
+        with self._lock:
+            answers = self._work.answers(points, self._scorer)
+        self._out.inc(len(answers))
+        return answers
+
+    def snapshot(self) -> bytes:
+        with self._lock:
+            return self._work.snapshot()
+
+    def restore(self, snapshot: bytes) -> None:
+        with self._lock:
+            self._work.restore(snapshot)
+
+
+class Works:
+    """The jobs of this agent. Their state outlives connections; the folder of job files is read at each Init.
+
+    An Init names its job with the option `job`. With the option `checkpoint` (a snapshot, or empty
+    for the beginning) the host says where it goes on: connections it left behind are ended, and the
+    job is taken back there. Without it, as Kapacitor does, the state stays as it is.
+    """
+
+    def __init__(self, jobs: Path, state: Path, make_scorer: MakeScorer) -> None:
+        self._jobs, self._state, self._make_scorer = jobs, state, make_scorer
+        self._works: dict[str, JobWork] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._sessions: dict[str, list[Session]] = {}
+        self._opening = threading.Lock()
+
+    def open(self, options: dict[str, str], session: Session) -> Work:
+        """The work an Init asks for. Raises Refused for an unknown job or a checkpoint that can't be taken back."""
+        job = self._job(options.get("job", ""))
+        with self._opening:
+            lock = self._locks.setdefault(job.name, threading.Lock())
+            if "checkpoint" in options:
+                for old in self._sessions.pop(job.name, []):
+                    old.end()
+            with lock:
+                work = self._works.get(job.name)
+                if work is None or work.job != job:
+                    work = self._works[job.name] = JobWork(job, Checkpoints(self._state / job.name))
+                if "checkpoint" in options:
+                    work.rewind(options["checkpoint"].encode())
+            self._sessions.setdefault(job.name, []).append(session)
+        return Attached(work, lock, self._make_scorer(job, session.stop))
+
+    def _job(self, name: str) -> Job:
+        known = [path.stem for path in self._jobs.glob("*.toml")]
+        if name not in known:
+            wanted = f"no job {name!r}{nearest(name, known)}" if name else "which job? give the option job"
+            raise Refused(f"{wanted} (files in {self._jobs})")
+        return load_job(self._jobs / f"{name}.toml")

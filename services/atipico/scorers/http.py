@@ -1,0 +1,164 @@
+"""The classifier, asked over one kept connection and waited for when it is down or slow."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import threading
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import numpy as np
+import orjson
+
+from atipico.errors import NotYet, Refused
+from atipico.metrics import RETRIES
+from atipico.ports import ModelInfo, Scored
+from atipico.wire import classify
+
+MOST_WAIT_S = 5.0
+_TRIES = 3  # of one row that fails by itself
+_BODY_SHOWN = 300
+
+
+class Stopped(Exception):
+    """Nobody wants the answer any more: the far side of the agent's socket is gone."""
+
+
+class _Broken(Exception):
+    """The classifier answered that it failed on this very input (500)."""
+
+
+class HttpScorer:
+    """Asks the classifier at `url` for the scores of a model.
+
+    A classifier that is down, slow or says 503 is waited for, with growing pauses, until it
+    answers or `stop` is set (then Stopped is raised). A row that it refuses is refused. When it
+    breaks on a block (500), the block is halved until the rows that break it stand alone; one that
+    breaks it three times while the classifier says of itself that it is ready, is refused too.
+    """
+
+    def __init__(self, url: str, model: str, timeout_s: float, stop: threading.Event) -> None:
+        parts = urlsplit(url)
+        self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
+        self._url, self._model, self._timeout_s, self._stop = url, model, timeout_s, stop
+        self._connection: http.client.HTTPConnection | None = None
+        self._info: ModelInfo | None = None
+
+    def info(self) -> ModelInfo:
+        """The model as the classifier has it now; asked once and again when it was swapped."""
+        if self._info is None:
+            self._info = self._until_answered(self._ask_info)
+        return self._info
+
+    def score(self, rows: np.ndarray) -> Scored:
+        """Scores of float64 (m, k) rows in the order of `info().columns`. Raises Swapped when those changed."""
+        scores = np.full(len(rows), np.nan)
+        refused: dict[int, str] = {}
+        self._score_into(scores, refused, rows, 0)
+        info = self.info()
+        return Scored(scores, info.threshold, info.version, refused)
+
+    def close(self) -> None:
+        """End the connection; the next call makes a new one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _score_into(self, scores: np.ndarray, refused: dict[int, str], rows: np.ndarray, first: int) -> None:
+        try:
+            got = self._until_answered(lambda: self._ask_scores(rows))
+        except (Refused, _Broken) as error:
+            if len(rows) > 1:
+                half = len(rows) // 2
+                self._score_into(scores, refused, rows[:half], first)
+                self._score_into(scores, refused, rows[half:], first + half)
+            elif isinstance(error, Refused):
+                refused[first] = str(error)
+            else:
+                self._score_alone(scores, refused, rows, first)
+            return
+        scores[first : first + len(rows)] = got
+        for at in np.flatnonzero(~np.isfinite(got)):
+            refused[first + int(at)] = "the model gave no number for it"
+
+    def _score_alone(self, scores: np.ndarray, refused: dict[int, str], row: np.ndarray, at: int) -> None:
+        """One row that the classifier broke on: its own fault only while the classifier is well."""
+        failed = 1
+        while failed < _TRIES:
+            try:
+                scores[at] = self._until_answered(lambda: self._ask_scores(row))[0]
+                return
+            except _Broken as error:
+                failed, why = failed + 1, str(error)
+                self._until_answered(self._ask_ready)
+        refused[at] = f"the classifier failed on it {failed} times: {why}"
+
+    def _until_answered(self, ask: Callable[[], Any]) -> Any:
+        pause_s = 0.05
+        while True:
+            try:
+                return ask()
+            except NotYet as error:
+                RETRIES.labels("classifier").inc()
+                if self._stop.wait(min(max(pause_s, error.retry_after_s), MOST_WAIT_S)):
+                    raise Stopped(str(error)) from error
+                pause_s = min(2 * pause_s, MOST_WAIT_S)
+
+    def _ask_ready(self) -> None:
+        try:
+            self._ask("GET", "/-/ready")
+        except (Refused, _Broken) as error:
+            raise NotYet(str(error)) from error
+
+    def _ask_info(self) -> ModelInfo:
+        try:
+            told = orjson.loads(self._ask("GET", f"/models/{quote(self._model)}")[1])
+        except Refused as error:  # the model may be registered a little later than the job that names it
+            raise NotYet(str(error)) from error
+        usual = {name: (float(mean), float(spread)) for name, (mean, spread) in told["usual"].items()}
+        return ModelInfo(told["id"], tuple(told["columns"]), float(told["threshold"]), usual)
+
+    def _ask_scores(self, rows: np.ndarray) -> np.ndarray:
+        info = self.info()
+        headers = {"Content-Type": classify.CONTENT_TYPE, classify.COLUMNS: classify.digest(info.columns)}
+        answer, body = self._ask("POST", f"/classify?model={quote(self._model)}", classify.to_bytes(rows), headers)
+        version = answer.getheader(classify.VERSION, info.version)
+        if version != info.version:
+            self._info = info._replace(version=version, threshold=float(answer.getheader(classify.THRESHOLD)))
+        return classify.to_scores(body, len(rows))
+
+    def _ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
+        try:
+            if self._connection is None:
+                self._connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+            self._connection.request(method, path, body, headers or {})
+            answer = self._connection.getresponse()
+            data = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise NotYet(f"classifier at {self._url}: {error or type(error).__name__}; is it up?", 0.0) from error
+        if answer.status == 200:
+            return answer, data
+        self._complain(answer, data)
+
+    def _complain(self, answer: http.client.HTTPResponse, data: bytes) -> None:
+        told = (
+            f"classifier at {self._url} answered {answer.status}: {data[:_BODY_SHOWN].decode(errors='replace').strip()}"
+        )
+        if answer.status == 409:
+            self._info = None
+            raise Swapped(told)
+        if answer.status in (408, 425, 429, 502, 503, 504):
+            wait = answer.getheader("Retry-After", "0")
+            raise NotYet(told, float(wait) if wait.isdigit() else 0.0)
+        if answer.status >= 500:
+            raise _Broken(told)
+        with contextlib.suppress(orjson.JSONDecodeError, KeyError, TypeError):
+            told = str(orjson.loads(data)["error"])
+        raise Refused(told)
+
+
+class Swapped(Exception):
+    """The model's columns are not the ones the rows were made for; ask `info` and lay them out again."""

@@ -1,0 +1,137 @@
+"""Points of the UDF protocol: samples on their way to the agent, scores on their way back."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from google.protobuf.message import DecodeError
+
+from atipico.wire.frames import varint
+from atipico.wire.sample import Sample, Score, Value
+from atipico.wire.udf_pb2 import Point
+
+FIELD_MAPS = ("fieldsDouble", "fieldsInt", "fieldsString", "fieldsBool")
+
+
+class PointBlock(NamedTuple):
+    """Some points, column by column, in their order.
+
+    heads: what an answer begins with: the point's bytes without its fields. columns: for each field
+    one value a point, None where it has none. broken: how many could not be read, and are not here.
+    """
+
+    times: list[int]
+    groups: list[str]
+    heads: list[bytes]
+    columns: dict[str, list[Value | None]]
+    broken: int
+
+
+def read_points(points: Iterable[bytes], needs: Sequence[str] | None) -> PointBlock:
+    """Read the fields in `needs` (None: all there are) of each point."""
+    parsed, broken = [], 0
+    for data in points:
+        try:
+            parsed.append(Point.FromString(data))
+        except DecodeError:
+            broken += 1
+    if needs is None:
+        needs = sorted({name for point in parsed for kind in FIELD_MAPS for name in getattr(point, kind)})
+    maps = [[getattr(point, kind) for point in parsed] for kind in FIELD_MAPS]
+    columns = {name: _column(maps, name) for name in needs}
+    times = [point.time for point in parsed]
+    groups = [point.group for point in parsed]
+    del maps
+    for point in parsed:
+        for kind in FIELD_MAPS:
+            point.ClearField(kind)
+    heads = [point.SerializeToString() for point in parsed]
+    return PointBlock(times, groups, heads, columns, broken)
+
+
+def _column(maps: Sequence[Sequence[Mapping[str, Value]]], name: str) -> list[Value | None]:
+    """A field by point. Mostly all points have it in the map of one and the same type."""
+    likely = sorted(maps, key=lambda of_type: not of_type or name not in of_type[0])
+    column: list[Value | None] = [fields.get(name) for fields in likely[0]]
+    for of_type in likely[1:]:
+        if None not in column:
+            break
+        column = [fields.get(name) if old is None else old for old, fields in zip(column, of_type, strict=True)]
+    return column
+
+
+def write_point(sample: Sample, database: str, group: str, dimensions: Sequence[str]) -> bytes:
+    """A sample as Kapacitor sends it."""
+    point = Point(
+        time=sample.time,
+        name=sample.measurement,
+        database=database,
+        retentionPolicy="autogen",
+        group=group,
+        dimensions=dimensions,
+        tags=sample.tags,
+    )
+    maps: dict[type, Any] = {
+        float: point.fieldsDouble,
+        int: point.fieldsInt,
+        str: point.fieldsString,
+        bool: point.fieldsBool,
+    }
+    for name, value in sample.fields.items():
+        maps[type(value)][name] = value
+    return point.SerializeToString()
+
+
+def group_of(tags: Mapping[str, str], shard: str) -> tuple[str, Sequence[str]]:
+    """The group and its dimensions as Kapacitor names them: by the shard tag where there is one, else by all tags."""
+    dimensions = [shard] if shard in tags else sorted(tags)
+    return ",".join(f"{name}={tags[name]}" for name in dimensions), dimensions
+
+
+class AnswerWriter:
+    """Scores as the fields of answers. What repeats from one to the next is encoded once."""
+
+    def __init__(self) -> None:
+        self._tails: dict[tuple[float, bool, str, bool, str], bytes] = {}
+        self._score = _entry_start(0x42, "score", 9) + b"\x11"
+
+    def write(self, head: bytes, score: Score) -> bytes:
+        """The answer: the point's head, then the six fields."""
+        rest = score[1:]
+        tail = self._tails.get(rest)
+        if tail is None:
+            if len(self._tails) > 1000:
+                self._tails.clear()
+            tail = self._tails[rest] = _tail(score)
+        return b"".join((head, self._score, struct.pack("<d", score.score), tail))
+
+
+def _entry_start(tag: int, name: str, value_size: int) -> bytes:
+    key = b"\x0a" + varint(len(name)) + name.encode()
+    return bytes([tag]) + varint(len(key) + value_size) + key
+
+
+def _tail(score: Score) -> bytes:
+    point = Point(
+        fieldsDouble={"threshold": score.threshold},
+        fieldsString={"version": score.version, "why": score.why},
+        fieldsBool={"anomalous": score.anomalous, "scored": score.scored},
+    )
+    return point.SerializeToString()
+
+
+def read_answer(data: bytes) -> tuple[int, Score]:
+    """Time and score of an answer; a missing field has its type's empty value."""
+    point = Point.FromString(data)
+    doubles, texts, bools = point.fieldsDouble, point.fieldsString, point.fieldsBool
+    score = Score(
+        doubles.get("score", 0.0),
+        doubles.get("threshold", 0.0),
+        bools.get("anomalous", False),
+        texts.get("version", ""),
+        bools.get("scored", False),
+        texts.get("why", ""),
+    )
+    return point.time, score
