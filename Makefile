@@ -1,0 +1,36 @@
+.DEFAULT_GOAL := help
+.PHONY: help up down check lint test requirements clean
+UV = $(shell command -v uv || echo .venv/bin/uv)
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
+
+help: ## show this
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-14s%s\n", $$1, $$2}'
+
+up: ## start everything on this machine (./up.sh)
+	./up.sh
+
+down: ## stop it (./down.sh)
+	./down.sh
+
+check: ## all that CI runs
+	.ci/run
+
+lint: ## style, format, types, imports
+	./setup.sh requirements-dev.txt
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+test: ## the tests alone
+	./test.sh tests
+
+requirements: ## compile the pins again, newest first (CONSTRAINTS=FILE holds some back)
+	./setup.sh requirements-dev.txt
+	rm -f requirements.txt requirements-dev.txt
+	$(COMPILE) $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) pyproject.toml --extra learn --group dev -o requirements-dev.txt
+	$(COMPILE) -c requirements-dev.txt pyproject.toml -o requirements.txt
+
+clean: ## remove caches; .venv and run/ stay
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	find services tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

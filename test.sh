@@ -1,0 +1,39 @@
+#!/bin/sh
+# All tests: ./test.sh [--real] [pytest arguments]
+# --real: the tests that need the real InfluxDB, Kapacitor, ... fail instead of skip where these are missing.
+# Without pytest arguments the checks of style, types and imports come first.
+set -u
+cd "$(dirname "$0")" || exit 1
+if [ "${1:-}" = --real ]; then
+    export ATIPICO_TEST_REAL=1
+    shift
+fi
+
+failed=""
+took=""
+# phase NAME COMMAND...: run it, remember how long it took and whether it failed.
+phase() {
+    name=$1
+    shift
+    began=$(date +%s)
+    echo "== $name"
+    if "$@"; then result=""; else result=", FAILED" failed="$failed $name"; fi
+    took="$took$(printf '%-12s %4d s%s' "$name" $(($(date +%s) - began)) "$result")
+"
+}
+
+phase set-up ./setup.sh requirements-dev.txt
+[ -z "$failed" ] || exit 1
+if [ $# -eq 0 ]; then
+    phase style .venv/bin/ruff check
+    phase format .venv/bin/ruff format --check
+    phase types .venv/bin/mypy
+    phase imports .venv/bin/lint-imports
+fi
+printf '== how long it took\n%s' "$took"
+[ -z "$failed" ] || echo "FAILED:$failed (see above); the tests follow"
+echo "== tests"
+.venv/bin/python -m pytest -rs "$@"
+status=$?
+[ -z "$failed" ] || [ "$status" -ne 0 ] || status=1
+exit "$status"
