@@ -1,0 +1,103 @@
+"""What a recorded file holds: `data/<name>/dataset.toml` gives its columns our names."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from atipico.config import home, nanoseconds
+from atipico.errors import Refused
+from atipico.sources.columns import columns_of
+
+
+def _a_duration(text: str) -> str:
+    try:
+        nanoseconds(text)
+    except Refused as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Shard(_Part):
+    """Which field spreads the work, over how many shards."""
+
+    key: str
+    shards: int = Field(4, ge=1, le=64)
+
+
+class LabelColumn(_Part):
+    """Which column holds the truth, and how long after the sample's time it is known."""
+
+    column: str
+    delay: Annotated[str, AfterValidator(_a_duration)] = "0s"
+
+
+class Dataset(_Part):
+    """One kind of file.
+
+    time: the column of its own clock, a timestamp or, with `time_unit`, a number since 1970. fields: our
+    name -> the file's column. id: the field that names a sample in its label. keys: the fields that windows go by.
+    """
+
+    measurement: str = Field(min_length=1)
+    time: str
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    fields: dict[str, str] = Field(min_length=1)
+    id: str | None = None
+    keys: tuple[str, ...] = ()
+    shard: Shard | None = None
+    label: LabelColumn | None = None
+
+    @model_validator(mode="after")
+    def _names_are_fields(self) -> Dataset:
+        named = {*self.keys, *([self.shard.key] if self.shard else []), *([self.id] if self.id else [])}
+        if unknown := named - self.fields.keys():
+            raise ValueError(f"{', '.join(sorted(unknown))} not in [fields], which has {', '.join(self.fields)}")
+        if self.label and not self.id:
+            raise ValueError("a [label] needs `id`, the field that names its sample")
+        if "event_time" in self.fields:
+            raise ValueError("event_time is made from `time`; leave it out of [fields]")
+        return self
+
+    def columns(self) -> list[str]:
+        """The columns that a file must have."""
+        return list(dict.fromkeys([self.time, *self.fields.values(), *([self.label.column] if self.label else [])]))
+
+
+def read_dataset(path: Path) -> Dataset:
+    """The dataset.toml at `path`. Raises Refused with the setting and what was needed."""
+    try:
+        return Dataset.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
+        raise Refused(f"{path}: {told}") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Refused(f"{path}: {error}") from error
+
+
+def pick_dataset(file: Path | str, folder: Path | None = None) -> Dataset:
+    """The one `<folder>/*/dataset.toml` whose columns are all in the file; folder is `data/` under home unless given.
+
+    Raises Refused, telling what was looked for and found, when none fits or several do.
+    """
+    folder = home() / "data" if folder is None else folder
+    found = list(columns_of(Path(file)))
+    datasets = {path.parent.name: read_dataset(path) for path in sorted(folder.glob("*/dataset.toml"))}
+    missing = {name: [c for c in dataset.columns() if c not in found] for name, dataset in datasets.items()}
+    fitting = [name for name, columns in missing.items() if not columns]
+    if len(fitting) == 1:
+        return datasets[fitting[0]]
+    if fitting:
+        raise Refused(f'{file}: {", ".join(fitting)} in {folder} fit all; name one: dataset = "{fitting[0]}"')
+    looked = "; ".join(f"{name} lacks {', '.join(columns)}" for name, columns in missing.items())
+    raise Refused(
+        f"{file}: no dataset.toml in {folder} fits its columns {', '.join(found)} "
+        f"({looked or 'there is none'}); add a folder with a dataset.toml that names them"
+    )
