@@ -270,24 +270,10 @@ def test_what_is_written_reads_back_the_same(written):
         assert [exactly(sample) for sample in read.samples] == [exactly(sample) for sample in written]
 
 
-pieces = st.sampled_from(
-    rb"""m ,a=1 ,b=2 v= w= 1 2.5 -3e7 1e99 5i 123456789012345678i 9223372036854775808i t false "xy" " "q\" \ , = #""".split()
-    + [
-        b" ",
-        b" ",
-        b"\n",
-        b"\n",
-        b"\r\n",
-        b"\t",
-        b"\0",
-        b" 17",
-        b" 18446744073709551616",
-        b"\xc3\xa4",
-        b"\xff",
-        b'"x y"',
-    ]
-    + [b"m v=1 1\n", b"m,a=1 v=1,w=2i 5\n", b'm s="a",v=t 6\n']
-)
+words = rb"""m ,a=1 ,b=2 v= w= 1 2.5 -3e7 1e99 5i 123456789012345678i 9223372036854775808i t false "x" " "q\" \ , = #"""
+white = rb"~|~|\n|\n|\r\n|\t|\0|~17|~18446744073709551616|\xff|\xc3\xa4|m~v=1~1\n|m,a=1~v=1,w=2i~5\n|m~s='a~b',v=t~6\n"
+unescaped = white.decode("unicode_escape").encode("latin-1").replace(b"~", b" ").replace(b"'", b'"')
+pieces = st.sampled_from([*words.split(), *unescaped.split(b"|")])
 
 
 @settings(max_examples=200)
