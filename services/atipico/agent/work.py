@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,14 +18,6 @@ from atipico.registry.jobs import Job
 from atipico.scorers.http import Swapped
 from atipico.wire.points import AnswerWriter, PointBlock, read_points
 from atipico.wire.sample import Score
-
-
-class Work(Protocol):
-    """What a session does with its points. Answers keep the order of the points."""
-
-    def answers(self, points: Sequence[bytes]) -> list[bytes]: ...
-    def snapshot(self) -> bytes: ...
-    def restore(self, snapshot: bytes) -> None: ...
 
 
 class SumWork:
@@ -64,11 +56,6 @@ class JobWork:
         """Keep the windows on disk; returns the id they are found by."""
         number = self._checkpoints.save(self._plan.save())
         return msgspec.json.encode({"checkpoint": number, "features": self._plan.shape})
-
-    def restore(self, snapshot: bytes) -> None:
-        """A host's Restore: taken back only into a job that remembers nothing yet; live state is newer."""
-        if not self.live and snapshot:
-            self.rewind(snapshot)
 
     def rewind(self, snapshot: bytes) -> None:
         """Go back to a snapshot, whatever is remembered now; empty: to nothing. Raises Refused when it can't."""

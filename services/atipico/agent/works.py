@@ -21,8 +21,8 @@ MakeScorer = Callable[[Job, threading.Event], Scorer]
 class Attached:
     """A job's work seen from one connection, with that connection's own way to the classifier."""
 
-    def __init__(self, work: JobWork, lock: threading.Lock, scorer: Scorer) -> None:
-        self._work, self._lock, self._scorer = work, lock, scorer
+    def __init__(self, work: JobWork, lock: threading.Lock, scorer: Scorer, rewinds: bool) -> None:
+        self._work, self._lock, self._scorer, self._rewinds = work, lock, scorer, rewinds
         self._in, self._out = SAMPLES_IN.labels(work.job.name), SAMPLES_OUT.labels(work.job.name)
 
     def answers(self, points: Sequence[bytes]) -> list[bytes]:
@@ -38,15 +38,17 @@ class Attached:
 
     def restore(self, snapshot: bytes) -> None:
         with self._lock:
-            self._work.restore(snapshot)
+            if self._rewinds or not self._work.live:
+                self._work.rewind(snapshot)
 
 
 class Works:
     """The jobs of this agent. Their state outlives connections; the folder of job files is read at each Init.
 
-    An Init names its job with the option `job`. With the option `checkpoint` (a snapshot, or empty
-    for the beginning) the host says where it goes on: connections it left behind are ended, and the
-    job is taken back there. Without it, as Kapacitor does, the state stays as it is.
+    An Init names its job with the option `job`. With the option `rewind` the host says that it sends
+    again from where its Restore was taken, or from the beginning without one: connections it left
+    behind are ended and the job forgets what it knew. Without it, as behind Kapacitor, which never
+    sends again, the state stays, and a Restore counts only for a job that knows nothing yet.
     """
 
     def __init__(self, jobs: Path, state: Path, make_scorer: MakeScorer) -> None:
@@ -57,21 +59,22 @@ class Works:
         self._opening = threading.Lock()
 
     def open(self, options: dict[str, str], session: Session) -> Work:
-        """The work an Init asks for. Raises Refused for an unknown job or a checkpoint that can't be taken back."""
+        """The work an Init asks for. Raises Refused for an unknown job or one whose file is wrong."""
         job = self._job(options.get("job", ""))
         with self._opening:
             lock = self._locks.setdefault(job.name, threading.Lock())
-            if "checkpoint" in options:
+            rewinds = options.get("rewind") == "yes"
+            if rewinds:
                 for old in self._sessions.pop(job.name, []):
                     old.end()
             with lock:
                 work = self._works.get(job.name)
                 if work is None or work.job != job:
                     work = self._works[job.name] = JobWork(job, Checkpoints(self._state / job.name))
-                if "checkpoint" in options:
-                    work.rewind(options["checkpoint"].encode())
+                if rewinds:
+                    work.rewind(b"")
             self._sessions.setdefault(job.name, []).append(session)
-        return Attached(work, lock, self._make_scorer(job, session.stop))
+        return Attached(work, lock, self._make_scorer(job, session.stop), rewinds)
 
     def _job(self, name: str) -> Job:
         known = [path.stem for path in self._jobs.glob("*.toml")]

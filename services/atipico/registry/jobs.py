@@ -54,7 +54,10 @@ def _job(name: str, table: dict[str, Any]) -> Job:
     for word, value in table.items():
         if not isinstance(value, str):
             raise Refused(f"{word} = {value!r}: needed a text")
-    return Job(name=name, features=parse_specs(features), **table)
+    job = Job(name=name, features=parse_specs(features), **table)
+    if job.stream == job.scores:
+        raise Refused(f"stream = {job.stream!r}: a job that reads its own scores never ends")
+    return job
 
 
 def load_jobs(folder: Path) -> dict[str, Job]:

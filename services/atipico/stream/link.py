@@ -1,0 +1,94 @@
+"""The host's end of an agent's socket: Info, Init, Restore, then points out and answers in."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from atipico.errors import NotYet, Refused
+from atipico.wire.frames import Splitter, frame, point_frames
+from atipico.wire.udf_pb2 import Option, OptionValue, Request, Response
+
+_READ_BYTES = 2**20
+
+
+class Link:
+    """One connection to the agent for one job. One thread may send while another receives."""
+
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        """Raises NotYet when nobody listens at `path`."""
+        self._path, self._splitter = path, Splitter()
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(timeout_s)
+        try:
+            self._socket.connect(str(path))
+        except OSError as error:
+            self._socket.close()
+            raise NotYet(f"agent at {path}: {error.strerror or error}; is it up?") from error
+
+    def begin(self, job: str) -> None:
+        """Ask for a job, from the beginning unless a `restore` follows. Raises Refused with the agent's words."""
+        self._send(Request(info={}))
+        self._expect("info")
+        given = {"job": job, "rewind": "yes"}
+        options = [Option(name=name, values=[OptionValue(type="STRING", stringValue=of)]) for name, of in given.items()]
+        self._send(Request(init={"options": options, "taskID": job, "nodeID": "host"}))
+        answer = self._expect("init").init
+        if not answer.success:
+            raise Refused(answer.error)
+
+    def restore(self, snapshot: bytes) -> None:
+        """Take the job back to a snapshot. Raises Refused when the agent can't."""
+        self._send(Request(restore={"snapshot": snapshot}))
+        answer = self._expect("restore").restore
+        if not answer.success:
+            raise Refused(answer.error)
+
+    def send_points(self, points: Sequence[bytes]) -> None:
+        """Send points; the agent always reads, so that this does not wait for answers."""
+        self._send_bytes(point_frames(points))
+
+    def ask_snapshot(self) -> None:
+        """Ask what the agent knows after the points sent so far; the answer comes behind theirs."""
+        self._send(Request(snapshot={}))
+
+    def keep_alive(self, time: int) -> None:
+        """Show that this side lives, and learn that the other does."""
+        self._send(Request(keepalive={"time": time}))
+
+    def messages(self) -> Iterator[list[bytes]]:
+        """What came in, as lists of messages, until `close`. Raises NotYet when the agent is silent or gone."""
+        while True:
+            try:
+                data = self._socket.recv(_READ_BYTES)
+            except OSError as error:
+                raise NotYet(f"agent at {self._path}: {error.strerror or error}") from error
+            if not data:
+                raise NotYet(f"agent at {self._path} ended the connection")
+            yield self._splitter.feed(data)
+
+    def close(self) -> None:
+        """End the connection, also for a thread that waits in `messages`."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            self._socket.close()
+
+    def _expect(self, kind: str) -> Response:
+        for messages in self.messages():
+            for message in messages:
+                answer = Response.FromString(message)
+                if answer.WhichOneof("message") == kind:
+                    return answer
+                raise Refused(f"agent at {self._path}: wanted {kind}, got {str(answer)[:200]}")
+        raise AssertionError("messages ends by raising")
+
+    def _send(self, request: Request) -> None:
+        self._send_bytes(frame(request.SerializeToString()))
+
+    def _send_bytes(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise NotYet(f"agent at {self._path}: {error.strerror or error}") from error

@@ -1,0 +1,66 @@
+"""What was sent to the agent and has no answer yet, in the order it was sent."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import NamedTuple
+
+from atipico.errors import NotYet
+from atipico.wire.points import read_answer
+from atipico.wire.sample import Score
+
+
+class Row(NamedTuple):
+    """What an answer needs to become an outcome."""
+
+    head: str
+    time: int
+    score: Score
+
+
+class Pending:
+    """One thread adds what it sends, another matches what is answered. Bounded: `wait_for_room` holds the sender."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._count = most, 0
+        self._samples: deque[tuple[str, int]] = deque()  # head of the outcome, time
+        self._offsets: deque[int] = deque()  # one for each snapshot that was asked for
+        self._changed = threading.Condition()
+
+    def wait_for_room(self, timeout_s: float) -> bool:
+        """Whether fewer than the bound are unanswered, at the latest after `timeout_s`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self._samples) < self._most, timeout_s)
+
+    def add(self, samples: list[tuple[str, int]]) -> None:
+        """Samples that are about to be sent, in their order."""
+        with self._changed:
+            self._samples.extend(samples)
+
+    def add_snapshot(self, offset: int) -> None:
+        """A snapshot that is about to be asked for; `offset` is where the samples sent so far end."""
+        self._offsets.append(offset)
+
+    def answered(self, answers: list[bytes]) -> list[Row]:
+        """The rows of answers, given as they came. Raises NotYet when they are not the next ones: the connection is then of no use."""
+        with self._changed:
+            if len(answers) > len(self._samples):
+                raise NotYet(f"the agent gave {len(answers)} answers where {len(self._samples)} were due")
+            rows = []
+            for time, score in map(read_answer, answers):
+                head, due = self._samples.popleft()
+                if time != due:
+                    raise NotYet(f"the agent answered the sample of {time} ns where that of {due} ns was due")
+                rows.append(Row(head, time, score))
+            self._changed.notify()
+        return rows
+
+    def snapshot_offset(self) -> int:
+        """Where the state that a snapshot answer tells of ends. Raises NotYet when none was asked for."""
+        if not self._offsets:
+            raise NotYet("the agent sent a snapshot that nobody asked for")
+        return self._offsets.popleft()
+
+    def __len__(self) -> int:
+        return len(self._samples)

@@ -1,0 +1,187 @@
+"""A job on the embedded engine: log to agent, answers to scores, marks to the ledger; begins again when it breaks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from atipico.errors import AtipicoError, NotYet, Refused
+from atipico.metrics import BACKLOG, LAG, LOST, RETRIES, SAMPLES_IN, SAMPLES_OUT
+from atipico.registry.jobs import Job
+from atipico.stream.ledger import Ledger, Mark
+from atipico.stream.link import Link
+from atipico.stream.outcomes import OutcomeLines
+from atipico.stream.pending import Pending, Row
+from atipico.stream.settings import HostSettings
+from atipico.stream.store import LogBlock, LogGone, StoreClient
+from atipico.wire import lines
+from atipico.wire.frames import point_of
+from atipico.wire.points import group_of, write_point
+from atipico.wire.sample import SHARD_TAG, Sample
+from atipico.wire.udf_pb2 import Response
+
+_MOST_PAUSE_S = 2.0
+
+
+class JobRunner:
+    """Runs one job until `stop` is set. Nothing it meets ends it: it begins again at the newest mark.
+
+    Two threads: this one reads the log and sends, the other takes answers in and writes outcomes.
+    A mark is committed only after the outcomes below it were accepted by the store.
+    """
+
+    def __init__(self, job: Job, settings: HostSettings, socket: Path, ledger: Ledger, stop: threading.Event) -> None:
+        self._job, self._settings, self._socket = job, settings, socket
+        self._ledger, self._stop = ledger, stop
+        self._outcomes = OutcomeLines(job.name, job.scores)
+        self._log = structlog.get_logger("host").bind(job=job.name)
+        self._source = self._client()
+        self._sink = self._client()
+        self._in, self._out = SAMPLES_IN.labels(job.name), SAMPLES_OUT.labels(job.name)
+        self._lag, self._backlog = LAG.labels(job.name), BACKLOG.labels(f"{job.name} log bytes")
+
+    def run(self) -> None:
+        """Run until stopped."""
+        pause_s = 0.1
+        while not self._stop.is_set():
+            begun = time.monotonic()
+            try:
+                self._run_connected()
+            except NotYet as error:
+                self._log.warning("begins again", error=str(error))
+            except AtipicoError as error:
+                self._log.error("begins again", error=str(error))
+            except Exception:
+                self._log.exception("begins again")
+            RETRIES.labels("agent").inc()
+            pause_s = 0.1 if time.monotonic() - begun > 10 * _MOST_PAUSE_S else min(2 * pause_s, _MOST_PAUSE_S)
+            self._stop.wait(pause_s)
+
+    def _run_connected(self) -> None:
+        link = Link(self._socket, self._settings.agent_timeout)
+        ended: list[BaseException] = []
+        try:
+            mark = self._begin(link)
+            pending = Pending(self._settings.unanswered)
+            taker = threading.Thread(target=self._take_answers, args=(link, pending, ended), daemon=True)
+            taker.start()
+            try:
+                self._send_samples(link, pending, mark, ended)
+            finally:
+                link.close()
+                taker.join()
+        finally:
+            link.close()
+        if ended and not self._stop.is_set():
+            raise ended[0]
+
+    def _begin(self, link: Link) -> Mark:
+        link.begin(self._job.name)
+        mark = self._ledger.newest()
+        try:
+            if mark.snapshot:
+                link.restore(mark.snapshot.encode())
+        except Refused:
+            self._log.error("checkpoint not taken back, falls back to the one before", offset=mark.offset)
+            self._ledger.drop_newest()
+            raise
+        self._log.info("begins", offset=mark.offset)
+        return mark
+
+    def _send_samples(self, link: Link, pending: Pending, mark: Mark, ended: list[BaseException]) -> None:
+        offset, marked, beat = mark.offset, mark.offset, time.monotonic()
+        checkpoint_due = beat + self._settings.checkpoint_every
+        while not ended and not self._stop.is_set():
+            now = time.monotonic()
+            if now >= beat:
+                link.keep_alive(time.time_ns())
+                beat = now + self._settings.agent_timeout / 4
+            if now >= checkpoint_due and offset is not None and offset != marked:
+                pending.add_snapshot(offset)
+                link.ask_snapshot()
+                marked, checkpoint_due = offset, now + self._settings.checkpoint_every
+            if not pending.wait_for_room(0.5):
+                continue
+            block = self._read(offset)
+            if block.lines:
+                self._send_block(link, pending, block)
+            offset = block.after
+            self._backlog.set(block.end - block.after)
+
+    def _read(self, offset: int | None) -> LogBlock:
+        job, settings = self._job, self._settings
+        try:
+            return self._source.read(
+                job.database,
+                job.stream,
+                offset,
+                settings.block,
+                0.5,
+                f"host.{job.name}",
+                self._ledger.newest().offset or 0,
+            )
+        except LogGone as error:
+            LOST.labels("log gone before it was read").inc()
+            self._log.error("samples are lost to retention", offset=offset, oldest=error.oldest)
+            return LogBlock(b"", error.oldest, error.oldest)
+
+    def _send_block(self, link: Link, pending: Pending, block: LogBlock) -> None:
+        samples = lines.parse(block.lines, now=time.time_ns()).samples
+        self._in.inc(len(samples))
+        pending.add([(self._outcomes.head(sample.measurement, sample.tags), sample.time) for sample in samples])
+        link.send_points([self._point(sample) for sample in samples])
+
+    def _point(self, sample: Sample) -> bytes:
+        group, dimensions = group_of(sample.tags, SHARD_TAG)
+        return write_point(sample, self._job.database, group, dimensions)
+
+    def _take_answers(self, link: Link, pending: Pending, ended: list[BaseException]) -> None:
+        try:
+            for messages in link.messages():
+                answers: list[bytes] = []
+                for message in messages:
+                    if (answer := point_of(message)) is not None:
+                        answers.append(answer)
+                        continue
+                    self._write(pending.answered(answers))
+                    answers = []
+                    self._take_response(Response.FromString(message), pending)
+                self._write(pending.answered(answers))
+        except Exception as error:
+            ended.append(error)
+
+    def _take_response(self, response: Response, pending: Pending) -> None:
+        kind = response.WhichOneof("message")
+        if kind == "snapshot":
+            offset = pending.snapshot_offset()
+            if response.snapshot.snapshot:
+                self._ledger.commit(Mark(offset, response.snapshot.snapshot.decode()))
+        elif kind == "error":
+            raise Refused(f"agent: {response.error.error}")
+
+    def _write(self, rows: list[Row]) -> None:
+        if not rows:
+            return
+        line: Callable[..., str] = self._outcomes.line
+        body = "\n".join([line(row.head, row.score, row.time) for row in rows]).encode()
+        while True:
+            try:
+                self._sink.write(self._job.database, body)
+                break
+            except NotYet as error:
+                RETRIES.labels("store").inc()
+                if self._stop.wait(error.retry_after_s / 4):
+                    raise
+            except Refused as error:  # some rows do not fit what others wrote into the measurement
+                LOST.labels("outcome refused by the store").inc()
+                self._log.error("outcomes refused", error=str(error), rows=len(rows))
+                break
+        self._out.inc(len(rows))
+        self._lag.set(max(0.0, (time.time_ns() - rows[-1].time) / 1e9))
+
+    def _client(self) -> StoreClient:
+        return StoreClient(self._settings.store_host, self._settings.store_port, self._settings.store_timeout)

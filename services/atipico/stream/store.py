@@ -1,0 +1,85 @@
+"""The store as the host needs it: its log from an offset, and a place to write outcomes to."""
+
+from __future__ import annotations
+
+import http.client
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+import orjson
+
+from atipico.errors import NotYet, Refused
+
+NEXT, END = "X-Atipico-Next", "X-Atipico-End"
+_SHOWN = 300
+
+
+class LogBlock(NamedTuple):
+    """lines: accepted lines of one measurement, in the order they were accepted. after: where the next read goes on."""
+
+    lines: bytes
+    after: int
+    end: int
+
+
+class LogGone(Refused):
+    """The offset is not in the log: retention passed it, or it is another log. oldest: where the log begins now."""
+
+    def __init__(self, message: str, oldest: int) -> None:
+        super().__init__(message)
+        self.oldest = oldest
+
+
+class StoreClient:
+    """One kept connection to the store. Not for several threads at once."""
+
+    def __init__(self, host: str, port: int, timeout_s: float) -> None:
+        self._host, self._port, self._timeout_s = host, port, timeout_s
+        self._connection: http.client.HTTPConnection | None = None
+
+    def read(
+        self, database: str, measurement: str, offset: int | None, limit: int, wait_s: float, reader: str, done: int
+    ) -> LogBlock:
+        """The log from an offset (None: from its beginning). Waits up to `wait_s` for something new.
+
+        reader, done: who reads, and the offset below which it needs nothing again. Raises LogGone, NotYet.
+        """
+        query = {"db": database, "measurement": measurement, "offset": "first" if offset is None else offset}
+        query |= {"limit": limit, "wait": f"{wait_s:g}", "reader": reader, "done": done}
+        answer, data = self._ask("GET", f"/log?{urlencode(query)}")
+        if answer.status == 410:
+            raise LogGone(f"offset {offset} is not in the store's log any more", int(orjson.loads(data)["oldest"]))
+        if answer.status != 200:
+            self._complain(answer, data)
+        return LogBlock(data, int(answer.headers[NEXT]), int(answer.headers[END]))
+
+    def write(self, database: str, lines: bytes) -> None:
+        """Write lines; returns once they are accepted. Raises NotYet, or Refused when some were not taken."""
+        answer, data = self._ask("POST", f"/write?{urlencode({'db': database, 'precision': 'ns'})}", lines)
+        if answer.status != 204:
+            self._complain(answer, data)
+
+    def close(self) -> None:
+        """End the connection; the next call makes a new one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> tuple[http.client.HTTPResponse, bytes]:
+        try:
+            if self._connection is None:
+                self._connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+            self._connection.request(method, path, body)
+            answer = self._connection.getresponse()
+            return answer, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise NotYet(f"store at {self._host}:{self._port}: {error or type(error).__name__}; is it up?") from error
+
+    def _complain(self, answer: http.client.HTTPResponse, data: bytes) -> None:
+        said = data[:_SHOWN].decode(errors="replace").strip()
+        told = f"store at {self._host}:{self._port} answered {answer.status}: {said}"
+        if answer.status >= 500 or answer.status in (404, 408, 429):  # 404: the database is made a little later
+            wait = answer.getheader("Retry-After", "1")
+            raise NotYet(told, float(wait) if wait.isdigit() else 1.0)
+        raise Refused(told)
