@@ -79,6 +79,6 @@ class Works:
     def _job(self, name: str) -> Job:
         known = [path.stem for path in self._jobs.glob("*.toml")]
         if name not in known:
-            wanted = f"no job {name!r}{nearest(name, known)}" if name else "which job? give the option job"
-            raise Refused(f"{wanted} (files in {self._jobs})")
+            wanted = f"no job {name!r}" if name else "which job? give the option job"
+            raise Refused(f"{wanted}{nearest(name, known)} (files in {self._jobs})")
         return load_job(self._jobs / f"{name}.toml")

@@ -43,7 +43,7 @@ class Pending:
         self._offsets.append(offset)
 
     def answered(self, answers: list[bytes]) -> list[Row]:
-        """The rows of answers, given as they came. Raises NotYet when they are not the next ones: the connection is then of no use."""
+        """The rows of answers, given as they came. Raises NotYet when they are not the next ones."""
         with self._changed:
             if len(answers) > len(self._samples):
                 raise NotYet(f"the agent gave {len(answers)} answers where {len(self._samples)} were due")

@@ -1,0 +1,298 @@
+"""The agent behind a host that the test plays, before a classifier that does as it is told."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atipico.agent.server import listen, serve
+from atipico.agent.work import SumWork
+from atipico.agent.works import Works
+from atipico.errors import Refused
+from atipico.scorers.http import HttpScorer
+from atipico.scorers.sum import SumScorer
+from atipico.wire.frames import frame
+from atipico.wire.points import read_answer, write_point
+from atipico.wire.sample import Sample, Score
+from atipico.wire.udf_pb2 import Response
+from scripted import Host, ScriptedClassifier
+
+JOB = """
+model = "test"
+stream = "pump"
+[features]
+heat = "heat"
+z = { z = "heat", by = "pump", over = 50 }
+count = { count = "heat", by = "pump", over = 50 }
+"""
+COLUMNS = ("heat", "z", "count")
+
+
+def point(at: int, **fields: object) -> bytes:
+    sample = Sample("pump", {"shard": "0"}, {"pump": 7, **fields}, 1_700_000_000_000_000_000 + at)
+    return write_point(sample, "atipico", "shard=0", ["shard"])
+
+
+def scores(answers: list[bytes]) -> list[Score]:
+    return [read_answer(answer)[1] for answer in answers]
+
+
+@pytest.fixture
+def classifier():
+    """Scores a row with its third column, the count, over 100."""
+    server = ScriptedClassifier(COLUMNS, lambda rows: rows[:, 2] / 100)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def connect(tmp_path, classifier, monkeypatch) -> Callable[[], Host]:
+    """Connections to an agent with one job, `pumps`."""
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "pumps.toml").write_text(JOB)
+    monkeypatch.chdir(tmp_path)  # a short path for the socket
+    works = Works(
+        tmp_path / "jobs", tmp_path / "agent", lambda job, stop: HttpScorer(classifier.url, job.model, 0.5, stop)
+    )
+    listener = listen(Path("a.sock"))
+    threading.Thread(target=serve, args=(listener, works.open), daemon=True).start()
+    opened: list[socket.socket] = []
+
+    def one() -> Host:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect("a.sock")
+        opened.append(connection)
+        return Host(connection)
+
+    yield one
+    for connection in opened:
+        connection.close()
+    listener.close()
+
+
+def begun(host: Host, **options: str) -> Host:
+    assert host.init(job="pumps", **options).init.success
+    return host
+
+
+def test_every_point_gets_its_answer_in_order_with_features_of_what_came_before(connect):
+    host = begun(connect())
+
+    host.points([point(at, heat=20.0 + at % 3) for at in range(40)])
+    answers = host.answers(40)
+
+    assert [read_answer(answer)[0] for answer in answers] == [1_700_000_000_000_000_000 + at for at in range(40)]
+    assert [score.score for score in scores(answers)] == pytest.approx([(at + 1) / 100 for at in range(40)])
+    assert all(score.scored and score.version == "test@1" and not score.anomalous for score in scores(answers))
+
+
+def test_an_anomaly_says_which_features_stood_out(connect, classifier):
+    host = begun(connect())
+    classifier.script = lambda rows: (np.abs(rows[:, 1]) > 10).astype(float)
+
+    host.points([point(at, heat=20.0 + at % 3) for at in range(30)])
+    host.points([point(31, heat=900.0)])
+    last = scores(host.answers(31))[-1]
+
+    assert last.anomalous
+    assert "z=100 (usual 0)" in last.why
+
+
+def test_a_sample_that_cannot_be_scored_says_why_and_its_neighbours_are_scored(connect):
+    host = begun(connect())
+
+    host.points([point(0, heat=1.0), point(1), point(2, heat=float("nan")), point(3, heat="hot"), point(4, heat=2.0)])
+    got = scores(host.answers(5))
+
+    assert [score.scored for score in got] == [True, False, False, False, True]
+    assert "heat is missing" in got[1].why
+    assert "nan" in got[2].why
+    assert "'hot'" in got[3].why
+    assert got[4].score == pytest.approx(0.02)
+
+
+def test_keepalives_are_answered_while_the_classifier_is_down_and_nothing_is_lost(connect, classifier):
+    host, healthy = begun(connect()), classifier.script
+    classifier.script = lambda rows: (503, b"busy", {"Retry-After": "0"})
+
+    host.points([point(at, heat=1.0) for at in range(10)])
+    host.send(keepalive={"time": 123})
+    alive = host.next()
+    classifier.script = healthy
+    got = scores(host.answers(10))
+
+    assert alive.keepalive.time == 123
+    assert all(score.scored for score in got)
+
+
+def test_a_classifier_that_sleeps_past_the_timeout_is_asked_again(connect, classifier):
+    host, healthy, asleep = begun(connect()), classifier.script, threading.Event()
+
+    def sleepy(rows: np.ndarray) -> np.ndarray:
+        asleep.wait(10)
+        return healthy(rows)
+
+    classifier.script = sleepy
+    host.points([point(0, heat=1.0)])
+    host.send(keepalive={"time": 5})
+    assert host.next().keepalive.time == 5
+    classifier.script = healthy
+    got = scores(host.answers(1))
+    asleep.set()
+
+    assert got[0].scored
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_row_that_the_classifier_cannot_take_is_refused_alone(connect, classifier, status):
+    host, healthy = begun(connect()), classifier.script
+
+    def picky(rows: np.ndarray):
+        return (status, b'{"error":"no such heat"}', {}) if (rows[:, 0] == 13.0).any() else healthy(rows)
+
+    classifier.script = picky
+    host.points([point(at, heat=float(at)) for at in range(20)])
+    got = scores(host.answers(20))
+
+    assert [at for at, score in enumerate(got) if not score.scored] == [13]
+    assert "no such heat" in got[13].why
+    assert got[19].score == pytest.approx(0.2)
+
+
+def test_a_classifier_that_breaks_on_everything_makes_no_dead_letters(connect, classifier):
+    host, healthy = begun(connect()), classifier.script
+    broken = threading.Event()
+
+    def breaks(rows: np.ndarray):
+        if len(rows) == 1:
+            broken.set()
+        return (500, b"broken", {})
+
+    classifier.ready, classifier.script = False, breaks
+    host.points([point(at, heat=1.0) for at in range(4)])
+    assert broken.wait(10)
+    classifier.script, classifier.ready = healthy, True
+    got = scores(host.answers(4))
+
+    assert all(score.scored for score in got)
+
+
+def test_a_model_swapped_for_one_with_other_columns_is_asked_for_its_columns_again(connect, classifier):
+    host = begun(connect())
+    host.points([point(0, heat=1.0)])
+    host.answers(1)
+
+    classifier.columns, classifier.version = ("count", "heat"), "test@2"
+    classifier.script = lambda rows: rows[:, 0] / 100
+    host.points([point(1, heat=5.0)])
+    got = scores(host.answers(1))[0]
+
+    assert (got.version, got.score) == ("test@2", pytest.approx(0.02))
+
+
+def test_a_host_that_rewinds_gets_the_same_scores_again(connect):
+    first = begun(connect(), rewind="yes")
+    first.points([point(at, heat=1.0) for at in range(5)])
+    first.answers(5)
+    first.send(snapshot={})
+    snapshot = first.next().snapshot.snapshot
+    first.points([point(at, heat=2.0) for at in range(5, 9)])
+    before = scores(first.answers(4))
+
+    second = begun(connect(), rewind="yes")
+    second.send(restore={"snapshot": snapshot})
+    assert second.next().restore.success
+    second.points([point(at, heat=2.0) for at in range(5, 9)])
+
+    assert scores(second.answers(4)) == before
+
+
+def test_without_rewind_the_state_stays_and_an_older_restore_is_ignored(connect):
+    first = begun(connect())
+    first.points([point(at, heat=1.0) for at in range(5)])
+    first.answers(5)
+    first.send(snapshot={})
+    snapshot = first.next().snapshot.snapshot
+    first.points([point(5, heat=1.0)])
+    first.answers(1)
+    first.socket.close()
+
+    second = begun(connect())
+    second.send(restore={"snapshot": snapshot})
+    assert second.next().restore.success
+    second.points([point(6, heat=1.0)])
+
+    assert scores(second.answers(1))[0].score == pytest.approx(0.07)
+
+
+def test_a_torn_checkpoint_is_told_and_not_taken(connect, tmp_path):
+    host = begun(connect(), rewind="yes")
+    host.points([point(0, heat=1.0)])
+    host.answers(1)
+    host.send(snapshot={})
+    snapshot = host.next().snapshot.snapshot
+    (file,) = (tmp_path / "agent" / "pumps").glob("*.checkpoint")
+    file.write_bytes(file.read_bytes()[:-3])
+
+    again = begun(connect(), rewind="yes")
+    again.send(restore={"snapshot": snapshot})
+    told = again.next().restore
+
+    assert not told.success
+    assert "torn" in told.error
+
+
+@pytest.mark.parametrize("options", [{}, {"job": "pump"}])
+def test_an_init_without_a_known_job_says_which_there_are(connect, options):
+    told = connect().init(**options).init
+
+    assert not told.success
+    assert "pumps" in told.error
+
+
+@pytest.mark.parametrize("garbage", [b"GET / HTTP/1.1\r\n\r\n" * 8, b"\xff" * 64, frame(b"\x8a\x01\x05abc")])
+def test_garbage_ends_its_own_connection_with_a_word_and_no_other(connect, garbage):
+    good, bad = begun(connect()), connect()
+
+    bad.socket.sendall(garbage)
+    told: Response = bad.next()
+    with pytest.raises(EOFError):
+        bad.next()
+    good.points([point(0, heat=1.0)])
+
+    assert told.error.error
+    assert scores(good.answers(1))[0].scored
+
+
+def test_a_stale_socket_file_is_replaced_and_a_living_agent_is_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stale = socket.socket(socket.AF_UNIX)
+    stale.bind("b.sock")
+    stale.close()
+
+    living = listen(Path("b.sock"))
+
+    with pytest.raises(Refused, match="another one listens"):
+        listen(Path("b.sock"))
+    living.close()
+
+
+def test_alone_it_answers_the_sum_of_all_numbers_of_each_point(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    listener = listen(Path("c.sock"))
+    threading.Thread(target=serve, args=(listener, lambda *_: SumWork(SumScorer())), daemon=True).start()
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect("c.sock")
+    host = Host(connection)
+    assert host.init().init.success
+
+    host.points([point(0, heat=1.5), point(0, heat=1.5), point(1, cold=-4, name="x", on=True)])
+
+    assert [score.score for score in scores(host.answers(3))] == [8.5, 8.5, 4.0]
+    connection.close()
+    listener.close()
