@@ -1,0 +1,28 @@
+"""The classifier: wiring."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from atipico.classifier.service import create_app
+from atipico.classifier.settings import ClassifierSettings
+from atipico.config import home, load
+from atipico.metrics import start_beating
+from atipico.registry.shelf import open_shelf
+from atipico.web import refuse_busy_port, serve
+
+
+def run(port: int | None = None, host: str | None = None, models: Path | None = None) -> None:
+    """Serve in the foreground until SIGTERM. A model that can't be served stops no other: /models tells why."""
+    settings = load(ClassifierSettings, port=port, host=host, models=str(models) if models else None)
+    refuse_busy_port("classifier", settings.host, settings.port)
+    folder = Path(settings.models) if settings.models else home() / "models"
+    shelf = open_shelf(folder, settings.limits.model)
+    for model, why in shelf.refused.items():
+        logging.getLogger(__name__).error("model %s is not served: %s", model, why)
+    if not shelf.models:
+        logging.getLogger(__name__).error("no model in %s; nothing is scored until there is one", folder)
+    app = create_app(shelf, settings.default, settings.limits.body)
+    start_beating("classifier")
+    serve("classifier", app, settings.host, settings.port, settings.server.threads)

@@ -1,0 +1,1 @@
+"""Making models: evaluate, compile, register. Needs the extra `learn`; serving never imports this."""
