@@ -11,10 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atipico.errors import Refused
-from atipico.features import FEATURES
 from atipico.features.plan import Plan
 from atipico.features.spec import parse_specs
-from atipico.ports import Past
 
 TABLE = {
     "amount": "amount",
@@ -167,23 +165,6 @@ def test_the_jobs_clock_must_be_an_integer():
     got = live.rows([5, 6], ["s", "s"], columns)
 
     assert "event_time is missing" in got.refused[1]
-
-
-@pytest.mark.parametrize("name", FEATURES)
-def test_every_feature_is_finite_from_the_first_sample_on_and_changes_nothing(name):
-    newest = np.array([0.0, 1.0, -5.0, 1e300, 3.0, 3.0])
-    past = Past(
-        np.array([0.0, 1.0, 2.0, 9.0, 2.0, 2.0]),
-        np.array([math.nan, 0.0, 0.0, 1e-300, 3.0, 2.0]),
-        np.array([math.nan, math.nan, 0.0, 1e-300, 0.0, 0.0]),
-    )
-    given_newest, given_past = newest.copy(), [part.copy() for part in past]
-
-    told = FEATURES[name](newest, past)
-
-    assert np.isfinite(told).all()
-    assert np.array_equal(newest, given_newest)
-    assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(past, given_past, strict=True))
 
 
 @pytest.mark.parametrize(

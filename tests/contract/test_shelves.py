@@ -1,0 +1,85 @@
+"""Every member of a shelf keeps what its port promises; a member that breaks a promise is found out."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from atipico import sources
+from atipico.checks import check_feature, check_scorer, check_source
+from atipico.features import FEATURES
+from atipico.ports import Batch, ModelInfo, Scored
+from atipico.scorers.http import HttpScorer
+from atipico.scorers.sum import SumScorer
+from scripted import ScriptedClassifier
+
+ROWS = np.random.default_rng(5).normal(size=(40, 3))
+
+
+@pytest.fixture
+def sample_csv(tmp_path):
+    file = tmp_path / "pumps.csv"
+    file.write_text("when,pump,heat\n" + "".join(f"2026-01-01T00:{at:02}:00,{at % 3},{at}.5\n" for at in range(60)))
+    folder = tmp_path / "pumps"
+    folder.mkdir()
+    (folder / "dataset.toml").write_text(
+        'measurement = "pumps"\ntime = "when"\n[shard]\nkey = "pump"\n[fields]\npump = "pump"\nheat = "heat"\n'
+    )
+    return {"file": str(file), "dataset": str(folder / "dataset.toml")}
+
+
+@pytest.mark.parametrize("name", sources.SOURCES)
+def test_every_source_keeps_its_promises(name, sample_csv):
+    check_source(sources.make(name, **(sample_csv if name == "file" else {})))
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_every_feature_keeps_its_promises(name):
+    check_feature(FEATURES[name])
+
+
+def test_the_sum_keeps_a_scorers_promises():
+    check_scorer(SumScorer(), ROWS)
+
+
+def test_the_http_scorer_keeps_a_scorers_promises_also_with_rows_that_are_refused():
+    def script(rows: np.ndarray):
+        return (400, b'{"error":"too large"}', {}) if (rows[:, 0] > 1.5).any() else 1 / (1 + np.exp(-rows[:, 0]))
+
+    server = ScriptedClassifier(("a", "b", "c"), script)
+    try:
+        check_scorer(HttpScorer(server.url, "test", 5.0, threading.Event()), ROWS)
+    finally:
+        server.close()
+
+
+def test_a_source_that_remembers_is_found_out():
+    class Counting:
+        live = False
+        count = 0
+
+        def read(self, position, most):
+            self.count += 1
+            return Batch([({}, {"x": self.count})] * most, [], {"row": self.count})
+
+    with pytest.raises(AssertionError, match="second time"):
+        check_source(Counting())
+
+
+def test_a_feature_that_is_not_finite_is_found_out():
+    with pytest.raises(AssertionError, match="not finite"):
+        check_feature(lambda newest, past: newest + past.mean)
+
+
+def test_a_scorer_that_looks_at_the_neighbours_is_found_out():
+    class Ranking:
+        def info(self):
+            return ModelInfo("rank", (), 0.5, {})
+
+        def score(self, rows):
+            return Scored(np.argsort(np.argsort(rows[:, 0])) / len(rows), 0.5, "rank", {})
+
+    with pytest.raises(AssertionError, match="another score"):
+        check_scorer(Ranking(), ROWS)
