@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from pydantic import BaseModel
+from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
 from atipico.agent.server import listen, serve
@@ -21,11 +21,6 @@ from atipico.scorers.http import HttpScorer
 from atipico.scorers.sum import SumScorer
 
 
-class Classifier(BaseModel):
-    url: str = "http://127.0.0.1:8080"
-    timeout: Seconds = 5.0
-
-
 class AgentSettings(Settings):
     """Settings of the agent; see config.toml."""
 
@@ -34,9 +29,12 @@ class AgentSettings(Settings):
         toml_file=PACKAGE / "agent" / "config.toml",
         extra="forbid",
         env_nested_delimiter="__",
+        populate_by_name=True,
     )
     socket: str = ""
-    classifier: Classifier = Classifier()
+    classifier_host: str = "127.0.0.1"
+    classifier_port: int = Field(8080, validation_alias=AliasChoices("ATIPICO_CLASSIFIER_PORT", "classifier_port"))
+    classifier_timeout: Seconds = 5.0
 
 
 def run(socket: str | None = None, scorer: str | None = None) -> None:
@@ -64,6 +62,6 @@ def _work(settings: AgentSettings, scorer: str | None) -> Open:
         return lambda options, session: SumWork(SumScorer())
     if scorer is not None:
         raise Refused(f"no scorer {scorer!r} that works alone; there is sum")
-    url, timeout_s = settings.classifier.url, settings.classifier.timeout
+    url, timeout_s = f"http://{settings.classifier_host}:{settings.classifier_port}", settings.classifier_timeout
     run = run_dir()
     return Works(run / "jobs", run / "agent", lambda job, stop: HttpScorer(url, job.model, timeout_s, stop)).open

@@ -59,6 +59,8 @@ def environment() -> dict[str, str]:
     return {
         "ATIPICO_HOME": str(home()),
         "ATIPICO_RUN": str(run_dir()),
+        "ATIPICO_STORE_PORT": str(port("store")),
+        "ATIPICO_CLASSIFIER_PORT": str(port("classifier")),
         "OMP_NUM_THREADS": "1",  # numeric libraries start a thread a core otherwise, in each part
         "PYTHONUNBUFFERED": "1",
     }
