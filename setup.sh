@@ -10,7 +10,7 @@ log=.venv/setup.log
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$@"; exit 1; }
-wanted() { { pwd; .venv/bin/python -VV; cat "$requirements" pyproject.toml; } 2>/dev/null | cksum; }
+wanted() { { pwd -P; .venv/bin/python -VV; cat "$requirements" pyproject.toml; } 2>/dev/null | cksum; }
 
 # The Pythons that could do, the newest first; $PYTHON instead of them when it is set.
 find_python() {
@@ -30,10 +30,26 @@ find_python() {
     fail "Python 3.11 or newer is needed${old:+, $old}; install one (python.org, brew, apt, uv) or name one: PYTHON=/path/to/python3"
 }
 
+# A .venv that is whole, new enough, and was made in this place (its scripts name it).
+usable() {
+    needs=${uv:+sys}
+    .venv/bin/python -c "import sys, ${needs:-pip}; sys.exit(sys.version_info < (3, 11))" 2>/dev/null &&
+        grep -qF "$(pwd -P)/.venv" .venv/bin/activate 2>/dev/null
+}
+
+# What an interrupted set-up has left at work may still write for a moment.
+remove_venv() {
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        if rm -rf .venv 2>/dev/null; then return 0; fi
+        sleep 1
+    done
+    fail ".venv could not be removed; remove it and run this again"
+}
+
 make_venv() {
     find_python
     say "making .venv with Python $version"
-    rm -rf .venv
+    remove_venv
     if [ -n "$uv" ]; then
         "$uv" venv --quiet --seed --python "$python" .venv >&2 || fail "uv could not make .venv with $python; see above"
     else
@@ -66,10 +82,9 @@ if [ -f "$marker" ]; then
         fail "another set-up (process $other) is at work in .venv; wait for it, or remove .venv if there is none, and run this again"
     fi
     say "the last set-up was interrupted: starting afresh"
-    rm -rf .venv
+    remove_venv
 fi
-needs=${uv:+sys}
-if ! .venv/bin/python -c "import sys, ${needs:-pip}; sys.exit(sys.version_info < (3, 11))" 2>/dev/null; then
+if ! usable; then
     uv=$(command -v uv || true)
     make_venv
 fi

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,7 @@ def store(
     """Keep samples and scores; speaks InfluxDB 1.x over HTTP."""
     from atipico.store.app import run
 
+    talk_to_stderr()
     run(port=port, host=host, data=data)
 
 
@@ -34,16 +36,18 @@ def classifier(
     """Give rows of features a score over HTTP."""
     from atipico.classifier.app import run
 
+    talk_to_stderr()
     run(port=port, host=host, models=models)
 
 
 def agent(
-    socket: Annotated[Path | None, typer.Option(dir_okay=False, help="The Unix socket to listen on.")] = None,
+    socket: Annotated[str | None, typer.Option(metavar="PATH", help="The Unix socket to listen on.")] = None,
     scorer: Annotated[str | None, typer.Option(help='Who scores: "classifier", or "sum" of the fields.')] = None,
 ) -> None:
     """Make features of samples that come over a socket (Kapacitor's UDF protocol) and answer their scores."""
     from atipico.agent.app import run
 
+    talk_to_stderr()
     run(socket=socket, scorer=scorer)
 
 
@@ -51,16 +55,23 @@ def host() -> None:
     """Carry samples from the store to the agent, and their outcomes back."""
     from atipico.stream.app import run
 
+    talk_to_stderr()
     run()
 
 
 def generator(
+    source: Annotated[str | None, typer.Argument(help="Only this source: payments, machine, series or file.")] = None,
     config: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="What to stream.")] = None,
+    measurement: Annotated[str | None, typer.Option(help="What SOURCE is written to.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Samples a second of SOURCE.")] = None,
+    speed: Annotated[float | None, typer.Option(help="So many times as fast as the clock of SOURCE.")] = None,
+    file: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="What the source file reads.")] = None,
 ) -> None:
     """Write live samples to the store."""
     from atipico.generator.app import run
 
-    run(config=config)
+    talk_to_stderr()
+    run(config=config, source=source, measurement=measurement, rate=rate, speed=speed, file=file)
 
 
 def supervisor(
@@ -70,11 +81,30 @@ def supervisor(
     from atipico.engines.embedded.app import run
     from atipico.engines.embedded.guard import REFUSED
 
+    talk_to_stderr()
     try:
         run(guard=guard)
     except Refused as error:
         print(error, file=sys.stderr)
         raise typer.Exit(REFUSED) from error  # the guard need not try again
+
+
+def talk_to_stderr() -> None:
+    """What a part has to say goes to standard error: to read on a terminal, JSON lines elsewhere."""
+    import structlog
+
+    here = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            *([] if here else [structlog.processors.format_exc_info]),
+            structlog.dev.ConsoleRenderer(colors="NO_COLOR" not in os.environ)
+            if here
+            else structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def add_to(app: typer.Typer) -> None:

@@ -5,13 +5,14 @@ It is as small as can be, so that it has no reason of its own to end, and does n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
 from atipico.engines.embedded import processes
 from atipico.engines.embedded.logs import log_path
-from atipico.engines.embedded.parts import COMMAND, environment
+from atipico.engines.embedded.parts import COMMAND
 from atipico.engines.embedded.supervisor import NAME
 
 GUARD = "guard"
@@ -29,7 +30,7 @@ done
 """
 
 
-def start_guard(run: Path) -> psutil.Process:
+def start_guard(run: Path, command: Sequence[str] = COMMAND) -> psutil.Process:
     """Start the guard, and with it the supervisor of the run folder; both outlive this process."""
-    argv = [*processes.marked(["sh", "-c", _LOOP, "atipico"], run, GUARD), *processes.marked(COMMAND, run, NAME)]
-    return processes.start(argv, log_path(run, NAME), environment())
+    argv = [*processes.marked(["sh", "-c", _LOOP, "atipico"], run, GUARD), *processes.marked(command, run, NAME)]
+    return processes.start(argv, log_path(run, NAME))

@@ -72,6 +72,11 @@ def write_streams(run: Path, data: Path | None, rate: float | None) -> None:
     payments = PAYMENTS_RATE if data or rate is None else rate
     streams = [("payments", f"rate = {payments:g}"), ("machine", "rate = 1")]
     if data is not None:
-        streams.append(("file", f"rate = {rate or FILE_RATE:g}\nfile = {json.dumps(str(data))}"))
-    text = "".join(f"[streams.{source}]\nsource = {json.dumps(source)}\n{rest}\n\n" for source, rest in streams)
+        streams.append(("file", f"rate = {rate or FILE_RATE:g}\nfile = {_quoted(data)}"))
+    text = "".join(f"[streams.{source}]\nsource = {_quoted(source)}\n{rest}\n\n" for source, rest in streams)
     (run / "generator.toml").write_text(text)
+
+
+def _quoted(text: object) -> str:
+    """A TOML string; JSON's are, as long as what is not ASCII stays as it is."""
+    return json.dumps(str(text), ensure_ascii=False)

@@ -19,7 +19,6 @@ from atipico.engines.embedded.parts import embedded, port, url
 from atipico.engines.embedded.probes import fetch
 from atipico.engines.embedded.settings import SupervisorSettings
 from atipico.errors import NotYet, Refused
-from atipico.sources.dataset import pick_dataset
 
 Say = Callable[[str], None]
 _POLL_S = 0.1
@@ -42,7 +41,7 @@ def up(data: Path | None, rate: float | None, say: Say) -> dict[str, str]:
         prepare.check_room(run, settings.up.free)
         prepare.check_ports()
         say("writing the jobs and the streams")
-        prepare.write_jobs(run, pick_dataset(data).measurement if data else None)
+        prepare.write_jobs(run, _measurement(data) if data else None)
         prepare.write_streams(run, data, rate)
         try:
             _start(run, settings.up.deadline, say)
@@ -56,6 +55,13 @@ def up(data: Path | None, rate: float | None, say: Say) -> dict[str, str]:
 def addresses() -> dict[str, str]:
     """Where the parts of this run folder answer."""
     return {"store": url("store"), "classifier": url("classifier")}
+
+
+def _measurement(data: Path) -> str:
+    """Where the samples of a file go, as the dataset.toml that fits it says. Raises Refused when none fits."""
+    from atipico.sources.dataset import pick_dataset  # brings DuckDB, which most starts do not need
+
+    return pick_dataset(data).measurement
 
 
 def _refuse_second(run: Path) -> None:

@@ -1,0 +1,63 @@
+"""`atipico model make payments`, `atipico model list`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Models: make the reference ones again, see what is there.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+@app.command()
+def make(
+    name: Annotated[str, typer.Argument(help="payments or machine.")],
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help="The folder of models; models/ unless given.")
+    ] = None,
+) -> None:
+    """Train a reference model again and register it as its next version."""
+    from atipico.errors import Refused
+
+    try:
+        from atipico.learn.reference import make as make_reference
+    except ImportError as error:
+        raise Refused(
+            f"making models needs {error.name}, which is not installed; pip install 'atipico[learn]'"
+        ) from error
+
+    model = make_reference(name, out)
+    print(f"{model.id}  {len(model.columns)} columns  threshold {model.threshold:g}")
+
+
+@app.command("list")
+def list_models(
+    models: Annotated[
+        Path | None, typer.Option(file_okay=False, help="The folder of models; models/ unless given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Every model and version, and whether it gives its golden scores here and now."""
+    import orjson
+
+    from atipico.config import home
+    from atipico.registry.shelf import open_shelf
+
+    shelf = open_shelf(models or home() / "models")
+    rows = [
+        {"id": model.id, "kind": model.manifest.kind, "columns": len(model.columns), "threshold": model.threshold}
+        for _, model in sorted(shelf.models.items())
+    ]
+    if as_json:
+        print(orjson.dumps({"models": rows, "refused": shelf.refused}).decode())
+        return
+    for row in rows:
+        print(f"{row['id']:<20} {row['kind']:<14} {row['columns']:>3} columns  threshold {row['threshold']:g}")
+    for model, why in shelf.refused.items():
+        print(f"{model:<20} refused: {why}")
+
+
+def add_to(root: typer.Typer) -> None:
+    root.add_typer(app, name="model")

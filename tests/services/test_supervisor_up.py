@@ -1,0 +1,171 @@
+"""`up` and `down` as commands, where something stands in their way: one sentence, exit 1, nothing left running."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from atipico.engines.embedded import processes
+from atipico.engines.embedded.down import purge
+from atipico.engines.embedded.prepare import check_room, make_folder, write_jobs, write_streams
+from atipico.errors import NotYet, Refused
+
+SERVICES = Path(__file__).parents[2] / "services"
+
+
+@pytest.fixture
+def port():
+    """A port that something listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    monkeypatch.setenv("ATIPICO_RUN", str(folder))
+    monkeypatch.setenv("ATIPICO_STORE_PORT", str(free_port()))
+    monkeypatch.setenv("ATIPICO_CLASSIFIER_PORT", str(free_port()))
+    monkeypatch.setenv("PYTHONPATH", str(SERVICES))
+    yield folder
+    for several in processes.running(folder).values():
+        processes.stop(several, 1.0)
+
+
+def atipico(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "atipico.cli", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_busy_port_ends_up_with_one_sentence_and_leaves_nothing(run, port, monkeypatch):
+    monkeypatch.setenv("ATIPICO_STORE_PORT", str(port))
+
+    done = atipico("up")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"store: 127.0.0.1:{port} is taken")
+    assert "ATIPICO_STORE_PORT" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert processes.running(run) == {}
+
+
+def test_a_port_that_is_no_number_ends_up_with_one_sentence(run, monkeypatch):
+    monkeypatch.setenv("ATIPICO_CLASSIFIER_PORT", "http")
+
+    done = atipico("up")
+
+    assert done.returncode == 1
+    assert "ATIPICO_CLASSIFIER_PORT=http is no port" in done.stderr.splitlines()[-1]
+
+
+def test_a_second_up_in_the_same_run_folder_says_where_the_first_answers(run):
+    (run / "token").write_text("x")
+    lives = (sys.executable, "-c", "import time; time.sleep(600)")
+    processes.start(processes.marked(lives, run, "supervisor"), run / "log" / "supervisor.log")
+
+    done = atipico("up")
+
+    assert done.returncode == 1
+    assert "already runs" in done.stderr
+    assert os.environ["ATIPICO_STORE_PORT"] in done.stderr
+    assert list(processes.running(run)) == ["supervisor"]
+
+
+def test_down_ends_parts_that_have_lost_their_supervisor(run):
+    lives = (sys.executable, "-c", "import time; time.sleep(600)")
+    for name in ("store", "agent"):
+        processes.start(processes.marked(lives, run, name), run / "log" / f"{name}.log")
+
+    done = atipico("down")
+
+    assert (done.returncode, done.stdout) == (0, "stopped agent, store\n")
+    assert processes.running(run) == {}
+
+
+def test_down_says_when_nothing_was_running(run):
+    done = atipico("down")
+
+    assert (done.returncode, done.stdout) == (0, "nothing was running\n")
+
+
+def test_a_disk_without_room_is_told_with_what_is_needed(run):
+    with pytest.raises(NotYet, match=r"MiB left on this disk, \d+ MiB are needed; make room or set ATIPICO_RUN"):
+        check_room(run, 2**60)
+
+
+def test_the_run_folder_and_its_token_are_private_and_the_token_is_made_once(run):
+    make_folder(run)
+    token = (run / "token").read_text()
+    make_folder(run)
+
+    assert (run / "token").read_text() == token
+    assert len(token) > 32
+    assert (run.stat().st_mode & 0o777, (run / "token").stat().st_mode & 0o777) == (0o700, 0o600)
+
+
+def test_a_folder_with_other_things_in_it_is_never_used_nor_removed(run):
+    (run / "thesis.tex").write_text("years of work")
+
+    with pytest.raises(Refused, match="other things"):
+        make_folder(run)
+    with pytest.raises(Refused, match="other things"):
+        purge()
+
+    assert (run / "thesis.tex").exists()
+
+
+def test_purge_asks_before_it_removes(run):
+    make_folder(run)
+
+    asked = subprocess.run(
+        [sys.executable, "-m", "atipico.cli", "down", "--purge"],
+        input="n\n",
+        text=True,
+        capture_output=True,
+        timeout=60,
+    )
+    refused = run.exists()
+    told = atipico("down", "--purge", "--yes")
+
+    assert (asked.returncode, refused) == (1, True)
+    assert (told.returncode, run.exists()) == (0, False)
+
+
+def test_a_file_gets_a_job_like_that_of_payments_on_its_own_measurement(run, tmp_path, monkeypatch):
+    jobs = tmp_path / "home" / "jobs"
+    jobs.mkdir(parents=True)
+    (jobs / "machine.toml").write_text('model = "machine"\nstream = "machine"\n')
+    (jobs / "payments.toml").write_text('model = "payments"\nstream = "payments"   # the measurement\n[features]\n')
+    monkeypatch.setenv("ATIPICO_HOME", str(tmp_path / "home"))
+
+    write_jobs(run, "transactions")
+    with_file = {job.name: job.read_text() for job in (run / "jobs").iterdir()}
+    write_jobs(run, None)
+
+    assert with_file["transactions.toml"] == 'model = "payments"\nstream = "transactions"\n[features]\n'
+    assert sorted(with_file) == ["machine.toml", "payments.toml", "transactions.toml"]
+    assert not (run / "jobs" / "transactions.toml").exists()
+
+
+def test_the_rate_is_the_files_where_there_is_one_else_that_of_payments(run):
+    import tomllib
+
+    def rates(data, rate):
+        write_streams(run, data, rate)
+        streams = tomllib.loads((run / "generator.toml").read_text())["streams"]
+        return {name: stream["rate"] for name, stream in streams.items()}
+
+    assert rates(None, None) == {"payments": 20, "machine": 1}
+    assert rates(None, 200.0) == {"payments": 200, "machine": 1}
+    assert rates(Path('/a "quoted" file.csv'), 500.0) == {"payments": 20, "machine": 1, "file": 500}

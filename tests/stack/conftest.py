@@ -1,0 +1,105 @@
+"""The whole chain as a user starts it: `atipico up` in a run folder of its own, on free ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+import psutil
+import pytest
+
+from atipico.engines.embedded import processes
+
+SERVICES = Path(__file__).parents[2] / "services"
+
+
+class Stack:
+    """One run folder and its ports. Nothing runs before `up`, or after `close`."""
+
+    def __init__(self) -> None:
+        self.run = Path(tempfile.mkdtemp(prefix="at-"))  # short: a socket's path is
+        self.ports = {part: free_port() for part in ("store", "classifier")}
+        self.env = {
+            **os.environ,
+            **{f"ATIPICO_{part.upper()}_PORT": str(port) for part, port in self.ports.items()},
+            "ATIPICO_RUN": str(self.run),
+            "PYTHONPATH": str(SERVICES),
+        }
+
+    def atipico(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "atipico.cli", *words]
+        return subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=110, check=False)
+
+    def up(self, *words: str) -> str:
+        done = self.atipico("up", *words)
+        assert done.returncode == 0, f"up {words}: {done.stderr}"
+        return done.stdout
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """The rows of `atipico status --json` by part."""
+        return {row["name"]: row for row in json.loads(self.atipico("status", "--json").stdout)["parts"]}
+
+    def processes(self) -> list[psutil.Process]:
+        return [process for several in processes.running(self.run).values() for process in several]
+
+    def query(self, q: str, db: str = "atipico") -> list[dict[str, Any]]:
+        """The series of one statement; values are lists, times ns."""
+        with urlopen(f"{self.url('store')}/query?{urlencode({'db': db, 'epoch': 'ns', 'q': q})}", timeout=30) as answer:
+            result = json.load(answer)["results"][0]
+        assert "error" not in result, result
+        return result.get("series", [])
+
+    def write(self, lines: bytes, db: str = "atipico") -> None:
+        with urlopen(Request(f"{self.url('store')}/write?db={db}", lines, method="POST"), timeout=30) as answer:
+            assert answer.status == 204
+
+    def scores(self, where: str = "time > 0") -> int:
+        """How many outcome rows the store shows."""
+        series = self.query(f'SELECT count("score") FROM "scores" WHERE {where}')
+        return sum(row[1] for one in series for row in one["values"])
+
+    def url(self, part: str) -> str:
+        return f"http://127.0.0.1:{self.ports[part]}"
+
+    def close(self) -> None:
+        """Stop everything; also what `down` would leave, which then fails the test."""
+        done = self.atipico("down")
+        left = self.processes()
+        processes.stop(left, 1.0)
+        shutil.rmtree(self.run, ignore_errors=True)
+        assert done.returncode == 0, done.stderr
+        assert not left, f"`down` left {left}"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture
+def new_stack() -> Iterator[Stack]:
+    """A run folder in which nothing runs yet."""
+    stack = Stack()
+    yield stack
+    stack.close()
+
+
+@pytest.fixture(scope="module")
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """A running stack, one a module; `parametrize("stack", [("--rate", "200")], indirect=True)` gives `up` words."""
+    stack = Stack()
+    try:
+        stack.up(*getattr(request, "param", ()))
+        yield stack
+    finally:
+        stack.close()
