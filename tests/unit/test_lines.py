@@ -134,6 +134,7 @@ def test_a_bad_line_is_refused_in_the_words_of_influxdb_and_its_neighbours_are_k
     [
         (b"\xff v=1 1", "text is not UTF-8"),
         (b'm v="\xff" 1', "text is not UTF-8"),
+        (b"m v=1,\tw=1 1", "missing field key"),
         (b'm v="abc"x 1', "invalid field format"),
         (b"m v=9223372036854775808u 1", "value out of range"),
         (b"m a=1,v=" + b"1" * 10 * 2**20, f"line of {10 * 2**20 + 8} bytes, at most {MAX_LINE} are read"),
@@ -224,6 +225,13 @@ def test_a_large_body_can_be_read_in_steps():
     assert max(len(step.samples) + len(step.refused) for step in steps) == 64
     assert [sample for step in steps for sample in step.samples] == whole.samples
     assert [bad for step in steps for bad in step.refused] == whole.refused
+    assert b"".join(body[step.start : step.end] for step in steps) == body
+
+    small = list(blocks(body, now=NOW, size=100))
+    assert all(
+        body.count(b"\n", step.start, step.start + 100) <= len(step.samples) + len(step.refused) for step in small
+    )
+    assert [sample for step in small for sample in step.samples] == whole.samples
 
 
 def test_samples_of_one_head_share_their_tags():

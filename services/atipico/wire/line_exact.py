@@ -138,7 +138,7 @@ def _fields(body: bytes, at: int) -> tuple[dict[str, Value], list[tuple[bytes, s
         behind = name.end() if name else at
         if body[behind : behind + 1] != b"=":
             raise _Wrong("invalid field format", behind)
-        if name is None:
+        if name is None or name[0][:1] in (b"\t", b"\0"):  # white space that would be skipped in front of the first
             raise _Wrong("missing field key", at)
         value, kind, at = _value(body, behind + 1)
         fields[_NAME_ESCAPE.sub(r"\1", name[0].decode())] = value

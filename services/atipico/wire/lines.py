@@ -46,11 +46,14 @@ class Parsed(NamedTuple):
     """What a body says. Samples with the same head share one `tags`, which nobody may change.
 
     verbatim: each line is a sample with its time in ns, its tags sorted, nothing between them: fit to be kept as it is.
+    start, end: where in the body these lines stand, the last newline included if there is one.
     """
 
     samples: list[Sample]
     refused: list[BadLine]
     verbatim: bool
+    start: int
+    end: int
 
 
 def parse(body: bytes, *, unit: int = 1, now: int | Callable[[], int], known: Known | None = _KNOWN) -> Parsed:
@@ -61,16 +64,24 @@ def parse(body: bytes, *, unit: int = 1, now: int | Callable[[], int], known: Kn
     """
     for parsed in blocks(body, unit=unit, now=now, known=known, most=sys.maxsize):
         return parsed
-    return Parsed([], [], True)
+    return Parsed([], [], True, 0, 0)
 
 
 def blocks(
-    body: bytes, *, unit: int = 1, now: int | Callable[[], int], known: Known | None = _KNOWN, most: int = 10_000
+    body: bytes,
+    *,
+    unit: int = 1,
+    now: int | Callable[[], int],
+    known: Known | None = _KNOWN,
+    most: int = 10_000,
+    size: int = sys.maxsize,
 ) -> Iterator[Parsed]:
-    """`parse` in steps of at most `most` lines, so that a large body of small lines does not fill the memory."""
+    """`parse` in steps, so that a large body does not fill the memory: at most `most` lines, the last of them the one
+    that reaches `size` bytes.
+    """
     reading = _Reading(body, unit, iter(range(now, MAX_TIME + 1)).__next__ if isinstance(now, int) else now, known)
     while reading.at < len(body):
-        yield reading.step(most)
+        yield reading.step(most, size)
 
 
 class _Reading:
@@ -87,10 +98,11 @@ class _Reading:
         self.refused: list[BadLine] = []
         self.verbatim = self.unit == 1
 
-    def step(self, most: int) -> Parsed:
+    def step(self, most: int, most_bytes: int) -> Parsed:
         body, at, quickly = self.body, self.at, self._quickly
-        size = len(body)
-        while at < size and most > 0:
+        start, size = at, len(body)
+        stop = min(size, start + most_bytes)
+        while at < stop and most > 0:
             end = body.find(b"\n", at)
             if end < 0:
                 end = size
@@ -98,7 +110,7 @@ class _Reading:
                 end = self._exactly(at, end)
             at, most = end + 1, most - 1
         self.at = at
-        parsed = Parsed(self.samples, self.refused, self.verbatim and not self.refused)
+        parsed = Parsed(self.samples, self.refused, self.verbatim and not self.refused, start, min(at, size))
         self._clear()
         return parsed
 
