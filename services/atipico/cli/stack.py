@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from pathlib import Path
@@ -38,7 +39,8 @@ def up(
         return
     print("stop        Ctrl-C")
     try:
-        wait_for_end()
+        with contextlib.suppress(KeyboardInterrupt):
+            wait_for_end()
     finally:
         down()
 

@@ -26,9 +26,16 @@ def down() -> list[str]:
     processes.stop(processes.running(run).get(NAME, []), grace_s * len(found))
     for several in processes.running(run).values():
         processes.stop(several, grace_s)
-    with contextlib.suppress(FileNotFoundError):
-        socket_path("agent").unlink()
+    _remove_socket(socket_path("agent"), run)
     return sorted(found)
+
+
+def _remove_socket(socket: Path, run: Path) -> None:
+    with contextlib.suppress(OSError):
+        socket.unlink()
+    if socket.parent != run:  # the short folder that stands in for a run folder with a long path
+        with contextlib.suppress(OSError):
+            socket.parent.rmdir()
 
 
 def purge() -> None:

@@ -51,6 +51,7 @@ class Supervisor:
         self.run, self.settings, self.environment, self.guard = run, settings, environment, guard
         self.kept = [Kept(part) for part in parts]
         self.restarts = 0
+        self._itself = _identity(psutil.Process())
         self._written: tuple[dict[str, Any], float] = ({}, 0.0)
 
     def adopt(self) -> None:
@@ -90,7 +91,12 @@ class Supervisor:
     def _start(self, kept: Kept) -> None:
         part = kept.part
         argv = [*processes.marked(part.command, self.run, part.name), *part.words]
-        kept.process = processes.start(argv, log_path(self.run, part.name), {**self.environment, **part.env})
+        try:
+            kept.process = processes.start(argv, log_path(self.run, part.name), {**self.environment, **part.env})
+        except OSError as error:  # no memory, no disk: later perhaps
+            _talk.error("a part can't be started", part=part.name, why=str(error))
+            self._ended(kept, time.monotonic())
+            return
         kept.state = "starting"
         _talk.info("started", part=part.name, pid=kept.process.pid)
 
@@ -116,7 +122,7 @@ class Supervisor:
         now = time.time()
         known = {
             "state": doing,
-            **_identity(psutil.Process()),
+            **self._itself,
             "restarts": self.restarts,
             "guard": _identity(self.guard),
             "parts": {
