@@ -1,0 +1,71 @@
+"""Under 200 samples/s any part may be killed: no accepted sample is without its one outcome."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from urllib.request import urlopen
+
+import pytest
+
+from stack.checker import compare, settled
+from stack.conftest import Stack
+
+PARTS = ["host", "agent", "classifier", "store", "generator", "supervisor"]
+
+pytestmark = pytest.mark.parametrize("stack", [("--rate", "200")], indirect=True)
+
+
+def kill(stack: Stack, part: str) -> int:
+    pid = int(stack.status()[part]["pid"])
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def wait_until(true, within_s: float = 40.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline, "not within the deadline"
+        time.sleep(0.1)
+
+
+def log_end(stack: Stack) -> int:
+    with urlopen(f"{stack.url('store')}/log?db=atipico&measurement=payments&offset=first&limit=1&wait=0") as answer:
+        return int(answer.headers["X-Atipico-End"])
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_killed_part_comes_back_and_every_sample_has_its_one_outcome(stack, part):
+    before = stack.scores()
+    wait_until(lambda: stack.scores() > before + 200)
+
+    dead = kill(stack, part)
+    wait_until(lambda: (stack.status().get(part) or {}).get("pid") not in (None, dead))
+    back = stack.scores(f"time > {time.time_ns()}")
+    wait_until(lambda: stack.scores(f"time > {time.time_ns() - 10**10}") > back + 200)
+    found = settled(stack, "payments", time.time_ns() - 10**9)
+
+    assert not found.lost
+    assert not found.strange
+    assert not found.unscored
+    assert found.ids == list(range(found.ids[0], found.ids[0] + len(found.ids))), "a sample was made twice or never"
+
+
+def test_the_control_a_host_whose_mark_runs_ahead_of_its_outcomes_is_seen_to_lose(stack):
+    ledger = stack.run / "host" / "payments.json"
+    dead = int(stack.status()["host"]["pid"])
+    os.kill(dead, signal.SIGSTOP)
+    first = time.time_ns()
+    wait_until(lambda: compare(stack, "payments", time.time_ns()).lost)
+
+    marks = json.loads(ledger.read_bytes())
+    marks[-1][0] = log_end(stack)
+    ledger.write_text(json.dumps(marks))
+    os.kill(dead, signal.SIGKILL)
+    wait_until(lambda: stack.status()["host"]["pid"] not in (None, dead))
+    wait_until(lambda: stack.scores(f"time > {first}") > 200)
+    found = compare(stack, "payments", time.time_ns() - 2 * 10**9)
+
+    assert found.lost, "the checker is blind: samples were skipped and it saw none"
