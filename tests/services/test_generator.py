@@ -10,8 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import orjson
 import pytest
@@ -19,18 +18,11 @@ import pytest
 from atipico.config import PACKAGE
 from atipico.sources.payments import simulate
 from recorder import TAKEN, Recorder, recording
+from waiting import until
 
 DAYS, PER_DAY = 5, 300
 OPTIONS = {"customers": 50, "per_day": PER_DAY, "days": DAYS, "label_delay": "1d"}
 IDS = set(simulate(DAYS, customers=50, per_day=PER_DAY)["transaction_id"].tolist())
-
-
-def until(what: Callable[[], object], seconds: float = 30.0) -> None:
-    """Returns when `what` is true; fails when it is not in time."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.01)
 
 
 class Generator:
