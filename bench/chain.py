@@ -1,0 +1,90 @@
+"""How fast and how dear the chain is, beside a naive one on the same machine in the same run.
+
+    .venv/bin/python bench/chain.py
+    .venv/bin/python bench/chain.py --points 200000 --fields 30 --json
+
+Both chains are store, host, agent and classifier as processes; store and host are ours in both. The naive agent
+reads a byte at a time and posts each sample by itself with `requests`; the naive classifier is Flask's own server
+calling scikit-learn's `predict`. Its model is a forest of the same shape as ours, fitted on the sample's own
+fields: it is spared the windows that ours keeps. Repetitions alternate and ratios are taken inside each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from load import Payments
+from measure import Heap, Latency, heap, latency
+from naive import forest
+from running import Chain
+from table import Repetition, plain, show
+
+from atipico.errors import AtipicoError
+
+WARM, NAIVE_WARM, RATE = 2000, 5, 1000.0
+
+
+def words() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--points", type=int, default=100_000, help="samples through our chain, a repetition")
+    parser.add_argument("--naive-points", type=int, default=500, help="samples through the naive one, a repetition")
+    parser.add_argument("--fields", default="payments", help="payments: their own 5 fields; N: floats added up to N")
+    parser.add_argument("--repeat", type=int, default=3, help="repetitions")
+    parser.add_argument("--seconds", type=float, default=8.0, help="how long latency is measured, at 1000 samples/s")
+    parser.add_argument("--trees", type=int, help="of the naive forest; as many as ours has unless given")
+    parser.add_argument("--json", action="store_true", help="print JSON and no table")
+    return parser
+
+
+def main() -> None:
+    parser = words()
+    given = parser.parse_args()
+    fields = 5 if given.fields == "payments" else int(given.fields) if given.fields.isdecimal() else 0
+    if fields < 5 or min(given.points, given.naive_points, given.repeat) < 1 or given.seconds < 0:
+        parser.error("--fields takes payments or a number from 5 on, --points, --naive-points and --repeat 1 or more")
+    repetitions: list[Repetition] = []
+    late: Latency | None = None
+    with tempfile.TemporaryDirectory(prefix="at-") as folder:
+        file = Path(folder) / "forest.joblib"
+        say("fitting the naive model")
+        model = forest.train(file, trees=given.trees)
+        for number in range(given.repeat):
+            say(f"repetition {number + 1} of {given.repeat}: ours")
+            seconds = given.seconds if number == given.repeat - 1 else 0
+            ours, measured = run_ours(fields, given.points, seconds)
+            late = measured or late
+            say(f"repetition {number + 1} of {given.repeat}: naive")
+            repetitions.append(Repetition(ours, run_naive(file, fields, given.naive_points)))
+    if given.json:
+        print(json.dumps(plain(model, fields, repetitions, late), indent=1))
+    else:
+        show(model, fields, repetitions, late)
+
+
+def run_ours(fields: int, points: int, seconds: float) -> tuple[Heap, Latency | None]:
+    """Our chain from its start to its end; the latency too when `seconds` is above 0."""
+    payments = Payments(fields)
+    with Chain() as chain:
+        done = heap(chain, payments, WARM, points)
+        return done, latency(chain, payments, RATE, seconds) if seconds else None
+
+
+def run_naive(model: Path, fields: int, points: int) -> Heap:
+    """The naive chain from its start to its end."""
+    with Chain(model) as chain:
+        return heap(chain, Payments(fields), NAIVE_WARM, points)
+
+
+def say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except AtipicoError as error:
+        sys.exit(str(error))
