@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
-from atipico.config import PACKAGE
+from atipico.config import PACKAGE, home
 from atipico.sources.payments import simulate
 from recorder import TAKEN, Recorder, recording
 from waiting import until
@@ -32,7 +32,7 @@ class Generator:
         self.run, self.port = run, port
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, streams: str, more: str = "") -> None:
+    def start(self, streams: str, more: str = "", call: str = "run()") -> None:
         (self.run / "generator.toml").write_text(f'block = "20ms"\n{more}\n{streams}')
         environment = {
             **os.environ,
@@ -40,7 +40,7 @@ class Generator:
             "ATIPICO_STORE_PORT": str(self.port),
             "PYTHONPATH": str(PACKAGE.parent),
         }
-        code = "from atipico.generator.app import run; run()"
+        code = f"from atipico.generator.app import run; {call}"
         with (self.run / "log").open("ab") as log:
             self.process = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=log, stderr=log)
 
@@ -222,6 +222,30 @@ def test_a_stopped_generator_ends_by_itself_and_goes_on_where_it_was(generator, 
     generator.start(payments())
     until(lambda: recorder.seen("transaction_id").keys() >= IDS)
     assert recorder.seen("transaction_id") == dict.fromkeys(IDS, 1)
+
+
+def test_a_source_named_in_the_call_streams_alone(generator, recorder):
+    generator.start(payments(), call="run(source='series', rate=200, measurement='waves')")
+
+    until(lambda: len(recorder.times("waves")) > 20)
+
+    assert {name for name, _, _ in recorder.points} == {"waves", "labels"}
+
+
+def test_a_recorded_file_goes_at_a_multiple_of_its_own_speed_and_then_only_that_stream_ends(generator, recorder):
+    file = home() / "data" / "transactions" / "sample.csv"  # of 12 days
+    streams = f'[streams.file]\nsource = "file"\nspeed = 1e6\nfile = "{file}"\n'
+    generator.start(streams + '[streams.machine]\nsource = "machine"\nrate = 20\n')
+
+    until(lambda: len(recorder.times("transactions")) == 50)
+    until(lambda: b"ended" in (generator.run / "log").read_bytes())
+    seen = len(recorder.times("machine"))
+
+    until(lambda: len(recorder.times("machine")) > seen)
+    own = [fields["event_time"] for (name, _, _), fields in recorder.points.items() if name == "transactions"]
+    published = recorder.times("transactions")
+    assert own == sorted(own)
+    assert published[-1] - published[0] >= (own[-1] - own[0]) / 1e6 * 0.9
 
 
 def test_a_second_generator_on_the_same_folder_is_refused(generator, recorder):

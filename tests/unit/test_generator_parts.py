@@ -200,6 +200,20 @@ def test_a_block_larger_than_the_spool_still_passes_through_an_empty_one(spool):
     assert len(spool.take(0)) == 1
 
 
+def test_a_full_disk_keeps_the_spool_as_it_was(spool):
+    put(spool, b"first\n", position=1)
+    spool._db.execute("PRAGMA max_page_count = 8")  # what a full disk looks like to it
+
+    with pytest.raises(NotYet, match="full; make room"):
+        put(spool, b"x" * 9000, position=2)
+
+    assert [block.lines for block in spool.take(10**6)] == [b"first\n"]
+    assert (spool.position("source"), spool.last, spool.samples) == ({"row": 1}, 1, 1)
+    spool._db.execute("PRAGMA max_page_count = 1000")
+    put(spool, b"x" * 9000, position=2)
+    assert spool.position("source") == {"row": 2}
+
+
 def test_refused_blocks_are_kept_with_the_reason_and_only_the_newest_hundred(spool):
     for i in range(103):
         put(spool, b"line %d\n" % i)
@@ -296,6 +310,21 @@ def test_a_store_that_goes_away_amid_single_blocks_loses_none(spool):
         sender.send()
 
     assert b"".join(sent) == b"a\nb\nc\n"
+
+
+def test_nothing_ends_the_sender(spool):
+    answers = iter([ValueError("what is this"), None])
+
+    def write(lines: bytes) -> None:
+        if answer := next(answers):
+            raise answer
+
+    put(spool, b"line\n")
+    sender = Sender("m", spool, write, Stop())
+    sender.send()
+    sender.send()
+
+    assert spool.take(1) == []
 
 
 def test_a_block_taken_in_part_counts_what_was_taken(spool):

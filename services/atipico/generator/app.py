@@ -28,10 +28,11 @@ def run(
     speed: float | None = None,
     file: str | Path | None = None,
 ) -> None:
-    """Stream in the foreground until SIGTERM. source: this one alone, as told, instead of those in `config`."""
+    """Stream in the foreground until SIGTERM. source: this one alone, 1/s unless told, instead of those in `config`."""
     path = config or run_dir() / "generator.toml"
     given: dict[str, Any] = read_file(path) if config or path.is_file() else {}
     if source is not None:
+        rate = 1.0 if rate is None and speed is None else rate
         one = {"source": source, "measurement": measurement, "rate": rate, "speed": speed}
         given["streams"] = {measurement or source: one | {"file": str(file) if file else None}}
     settings = load(GeneratorSettings, **given)
@@ -44,8 +45,9 @@ def run(
         thread.start()
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     stop.set()
+    deadline = time.monotonic() + 2.0  # a request that hangs is given up: its block is still in the spool
     for thread in threads:
-        thread.join(timeout=1.0)  # a request that hangs is given up: its block is still in the spool
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _work(settings: GeneratorSettings, stop: threading.Event) -> list[tuple[str, Stream | Sender]]:

@@ -48,6 +48,10 @@ class Sender:
         except NotYet as error:
             self._wait(error)
             return
+        except Exception as error:  # an answer that is no HTTP, a damaged spool: nothing ends the thread
+            log.exception("failed, tries again", stream=self._measurement)
+            self._wait(NotYet(repr(error)))
+            return
         if self._failed:
             log.info("writes again", stream=self._measurement, tries=self._failed)
         self._failed, self._singly = 0, max(0, self._singly - delivered)
