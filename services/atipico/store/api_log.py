@@ -1,0 +1,67 @@
+"""GET /log: the accepted lines of one measurement in their order, from an offset on, waiting for more."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from flask import Blueprint, Response, request
+
+from atipico.errors import Refused
+from atipico.store.databases import Databases
+from atipico.store.log import Block, Log
+from atipico.store.readers import Reader
+
+NEXT, END = "X-Atipico-Next", "X-Atipico-End"
+_LIMIT, _MOST_LIMIT, _MOST_WAIT_S = 256 * 1024, 8 * 2**20, 30.0
+
+
+def blueprint(databases: Databases, most_waiting: int) -> Blueprint:
+    """The one route. most_waiting: so many requests may wait at once; one more is answered without waiting."""
+    routes = Blueprint("log", __name__)
+    waiting = threading.Semaphore(most_waiting)
+
+    @routes.get("/log")
+    def read() -> Response:
+        database = databases.get(request.args.get("db", ""))
+        measurement = request.args.get("measurement", "")
+        if not measurement:
+            raise Refused("measurement is required")
+        limit, wait_s = min(_number("limit", _LIMIT), _MOST_LIMIT), min(_number("wait", 0.0), _MOST_WAIT_S)
+        offset = _offset(database.log)
+        if name := request.args.get("reader"):
+            database.readers.note(Reader(name, measurement, int(_number("done", 0))))
+        block = database.log.read(offset, measurement, int(limit))
+        if not block.lines and wait_s > 0 and waiting.acquire(blocking=False):
+            try:
+                block = _wait(database.log, block, measurement, int(limit), time.monotonic() + wait_s)
+            finally:
+                waiting.release()
+        headers = {NEXT: str(block.after), END: str(block.end)}
+        return Response(block.lines, headers=headers, content_type="text/plain; charset=utf-8")
+
+    return routes
+
+
+def _wait(log: Log, block: Block, measurement: str, limit: int, until: float) -> Block:
+    while not block.lines and log.wait(block.after, max(0.0, until - time.monotonic())):
+        block = log.read(block.after, measurement, limit)
+    return block
+
+
+def _offset(log: Log) -> int:
+    text = request.args.get("offset", "first")
+    if text == "first":
+        return log.oldest
+    if text == "end":
+        return log.synced
+    return int(_number("offset", 0))
+
+
+def _number(name: str, default: float) -> float:
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not text.replace(".", "", 1).isdecimal() or len(text) > 25:
+        raise Refused(f"{name}={text[:40]!r} is no number; see the store's README")
+    return float(text) if "." in text else int(text)

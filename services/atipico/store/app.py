@@ -1,0 +1,27 @@
+"""The store: lines come in over HTTP, rows and an ordered log come out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from atipico.config import load
+from atipico.metrics import start_beating
+from atipico.store.api import create_app
+from atipico.store.databases import Databases
+from atipico.store.settings import StoreSettings
+from atipico.store.tidy import Tidy
+from atipico.web import refuse_busy_port, serve
+
+
+def run(port: int | None = None, host: str | None = None, data: Path | str | None = None) -> None:
+    """Serve in the foreground until SIGTERM."""
+    settings = load(StoreSettings, port=port, host=host, data=str(data) if data else None)
+    refuse_busy_port("store", settings.host, settings.port)  # before the log is read, which may take a while
+    databases = Databases(settings)
+    tidy = Tidy(databases, settings)
+    start_beating("store")
+    try:
+        serve("store", create_app(databases, settings), settings.host, settings.port, settings.threads)
+    finally:
+        tidy.stop()
+        databases.close()

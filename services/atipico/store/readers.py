@@ -1,0 +1,58 @@
+"""Who reads the log, and below which offset each is done with it. Kept over restarts."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+_SAVE_EVERY_S = 1.0
+_MOST = 1000
+
+
+class Reader(NamedTuple):
+    """done: below this offset of the log it needs nothing of the measurement again."""
+
+    name: str
+    measurement: str
+    done: int
+
+
+class Readers:
+    """The readers of one log. An older `done` after a crash only keeps the log a little longer."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock, self._saved = path, threading.Lock(), 0.0
+        stored = orjson.loads(path.read_bytes()) if path.is_file() else []
+        self._readers = {(name, measurement): Reader(name, measurement, done) for name, measurement, done in stored}
+
+    def note(self, reader: Reader) -> None:
+        """A reader tells how far it is. One that starts anew may be done with less than before."""
+        key = reader.name, reader.measurement
+        with self._lock:
+            old = self._readers.get(key)
+            if old == reader or (old is None and len(self._readers) >= _MOST):
+                return
+            self._readers[key] = reader
+        if old is None or time.monotonic() - self._saved > _SAVE_EVERY_S:
+            self.save()
+
+    def all(self) -> list[Reader]:
+        """Every reader that ever told."""
+        with self._lock:
+            return list(self._readers.values())
+
+    def save(self) -> None:
+        """Write them down."""
+        with self._lock:
+            self._saved = time.monotonic()
+            draft = self._path.with_suffix(".tmp")
+            with draft.open("wb") as file:
+                file.write(orjson.dumps([list(reader) for reader in self._readers.values()]))
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self._path)
