@@ -56,11 +56,14 @@ class Blocks:
 
 def named(query: str) -> str | None:
     """The model that a query string names."""
-    return parse_qs(query).get("model", [None])[-1] if query else None
+    return parse_qs(query).get("model", [None])[0] if query else None
 
 
 def read_body(environ: dict[str, Any], most: int) -> bytes:
-    """The body of a request, with or without its length told. Raises a Problem (413) past `most` bytes."""
+    """The body of a request, with or without its length told.
+
+    Raises a Problem past `most` bytes (413), and for a body that ends before its told length (400).
+    """
     told = environ.get("CONTENT_LENGTH")
     length = int(told) if told and told.isdecimal() else None
     if length is not None and length > most:
@@ -68,6 +71,8 @@ def read_body(environ: dict[str, Any], most: int) -> bytes:
     body: bytes = environ["wsgi.input"].read(most + 1 if length is None else length)
     if len(body) > most:
         raise too_large(None, most)
+    if length is not None and len(body) < length:
+        raise Problem(400, "bad input", f"the body ended after {len(body)} of {length} bytes; send it again")
     return body
 
 

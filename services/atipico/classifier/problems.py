@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 import orjson
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
 from atipico.errors import NotYet, Refused
 from atipico.metrics import REFUSED
@@ -43,18 +43,13 @@ def answer(error: Exception) -> tuple[int, list[tuple[str, str]], bytes]:
     elif isinstance(error, Refused):
         status, reason, text = 400, "bad input", str(error)
     elif isinstance(error, HTTPException):
-        status, reason, text = _of_http(error)
+        status, reason = error.code or 500, "no route"
+        text = error.name + {404: "; the routes stand in /openapi.json", 405: "; see the header Allow"}.get(status, "")
         headers += [(name, value) for name, value in error.get_headers() if name == "Allow"]
     else:
         logging.getLogger(__name__).error("a request failed", exc_info=error)
     REFUSED.labels(reason).inc()
     return status, headers, orjson.dumps({"error": text}) + b"\n"
-
-
-def _of_http(error: HTTPException) -> tuple[int, str, str]:
-    status = error.code or 500
-    hint = {404: "; the routes stand in /openapi.json", 405: "; see the header Allow"}.get(status, "")
-    return status, "too large" if isinstance(error, RequestEntityTooLarge) else "no route", f"{error.name}{hint}"
 
 
 def checked_type(found: Any, needed: str) -> None:

@@ -11,7 +11,6 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from atipico import __version__
 from atipico.classifier.answers import (
@@ -27,7 +26,7 @@ from atipico.classifier.answers import (
     Trouble,
 )
 from atipico.classifier.blocks import Blocks, read_body
-from atipico.classifier.problems import answer, checked_type, too_large
+from atipico.classifier.problems import answer, checked_type
 from atipico.metrics import SAMPLES_IN, SAMPLES_OUT
 from atipico.registry.models import Model
 from atipico.registry.shelf import Shelf
@@ -50,13 +49,9 @@ def create_app(shelf: Shelf, default: str, most: int) -> WSGI:
         validation_error_status=400,
         validation_error_model=Trouble,
     )
-    app.config["MAX_CONTENT_LENGTH"] = most
-    app.json.sort_keys = False  # type: ignore[attr-defined]
 
     @app.errorhandler(Exception)
     def troubled(error: Exception) -> Response:
-        if isinstance(error, RequestEntityTooLarge):
-            error = too_large(request.content_length, most)
         status, headers, body = answer(error)
         return Response(body, status, headers)
 

@@ -91,13 +91,13 @@ How strange a machine's load is beside its own last 10 minutes, all fields toget
 - **Trained on** {len(TRAIN)} simulated machines of {SECONDS} s (`atipico.learn.loads`): walks, jobs that take
   processor and one other resource, heavy-tailed and often silent disk and network. No trouble was among them.
 - **Score**: the share of the samples of {len(KNOWN)} other machines that are less strange.
-- **Threshold** {threshold:.6g}: at most {percent(BUDGET)} of the samples of {len(BUDGETED)} yet other usual machines reach it,
-  which is the budget of alerts; at one sample a second about {3600 * BUDGET:.0f} samples in an hour.
+- **Threshold** {threshold:.6g}: at most {percent(BUDGET)} of the samples of {len(BUDGETED)} yet other machines reach
+  it, which is the budget of alerts; at one sample a second about {3600 * BUDGET:.0f} samples in an hour.
 
 ## How good it is
 
-On {len(JUDGED)} machines that it never saw, each with {TROUBLE_S} s of one trouble at its end. AUC: the trouble's samples
-beside all usual ones. Found: troubles of which at least one sample reaches the threshold.
+On {len(JUDGED)} machines that it never saw, each with {TROUBLE_S} s of one trouble at its end. AUC: the trouble's
+samples beside all usual ones. Found: troubles of which at least one sample reaches the threshold.
 Of the usual samples, {percent(found["usual_alerts"])} reach it.
 
 | trouble | AUC | found |

@@ -116,8 +116,9 @@ def _compiled(trained: Trained, raw: np.ndarray) -> bytes:
             if off <= EQUAL:
                 return graph
     except Exception as error:  # what a converter raises has no common base
+        why = " ".join(str(error).split())[:200]
         raise Refused(
-            f"model {trained.name}: {type(trained.estimator).__name__} can't be compiled: {str(error)[:200]}; "
+            f"model {trained.name}: {type(trained.estimator).__name__} can't be compiled: {why}; "
             "register it with compiled=False, it is then served by scikit-learn itself"
         ) from error
     raise Refused(

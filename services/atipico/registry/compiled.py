@@ -27,7 +27,7 @@ class Compiled:
         try:
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no common base of their own
-            raise Refused(f"the compiled form can't be run: {str(error)[:200]}") from error
+            raise Refused(f"the compiled form can't be run: {' '.join(str(error).split())[:200]}") from error
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1 or inputs[0].type not in _TYPES:
             raise Refused("the compiled form must take one tensor of float or double and give one")

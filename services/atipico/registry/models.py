@@ -109,6 +109,15 @@ def load(folder: Path, largest: int = LARGEST) -> Model:
     largest: bytes, all its files together. Raises Refused when a file is missing, too large, damaged or not the
     one that was registered, and when a golden row gets another score.
     """
+    try:
+        return _loaded(folder, largest)
+    except Refused:
+        raise
+    except Exception as error:  # whatever a damaged file makes of its reader
+        raise Refused(f"model in {folder} can't be served: {type(error).__name__}: {str(error)[:200]}") from error
+
+
+def _loaded(folder: Path, largest: int) -> Model:
     manifest = read_manifest(folder)
     if (folder.parent.name, folder.name) != (manifest.name, str(manifest.version)):
         raise Refused(

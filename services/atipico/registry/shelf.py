@@ -34,7 +34,9 @@ class Shelf:
             if name in (refused, refused.split("@")[0]):
                 raise NotYet(f"model {refused} is not served: {why}", retry_after_s=5.0)
         known = self._by_name or self.refused
-        raise UnknownModel(f"no model {name!r}{nearest(name, known) if known else '; the folder of models is empty'}")
+        raise UnknownModel(
+            f"no model {name[:64]!r}{nearest(name, known) if known else '; the folder of models is empty'}"
+        )
 
     def check(self) -> None:
         """Run the golden rows of every model. Raises NotYet when there is no model or one fails."""
