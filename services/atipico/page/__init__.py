@@ -1,0 +1,1 @@
+"""The live page: what the store tells, drawn as it arrives."""

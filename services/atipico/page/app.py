@@ -1,0 +1,19 @@
+"""The live page: wiring."""
+
+from __future__ import annotations
+
+from atipico.config import load
+from atipico.metrics import start_beating
+from atipico.page.service import create_app
+from atipico.page.settings import PageSettings
+from atipico.web import refuse_busy_port, serve
+
+_THREADS = 8  # for requests, besides one for each browser that is kept up to date
+
+
+def run(port: int | None = None, host: str | None = None) -> None:
+    """Serve in the foreground until SIGTERM. A store that is down stops nothing: the page tells it."""
+    settings = load(PageSettings, port=port, host=host)
+    refuse_busy_port("page", settings.host, settings.port)
+    start_beating("page")
+    serve("page", create_app(settings), settings.host, settings.port, settings.clients + _THREADS)

@@ -1,0 +1,44 @@
+"""The settings of the page; see config.toml."""
+
+from __future__ import annotations
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from atipico.config import PACKAGE, Seconds, Settings
+
+
+class PageSettings(Settings):
+    model_config = SettingsConfigDict(
+        env_prefix="ATIPICO_PAGE_",
+        toml_file=PACKAGE / "page" / "config.toml",
+        extra="forbid",
+        env_nested_delimiter="__",
+        populate_by_name=True,
+    )
+
+    host: str = "127.0.0.1"
+    port: int = Field(8050, ge=1, le=65535)
+    store_host: str = "127.0.0.1"
+    store_port: int = Field(8086, validation_alias=AliasChoices("ATIPICO_STORE_PORT", "store_port"))
+    store_url: str = ""
+    store_user: str = ""
+    store_password: str = ""
+    store_timeout: Seconds = Field(10.0, gt=0)
+    database: str = "atipico"
+    every: Seconds = Field(1.0, ge=0.1, le=60)
+    clients: int = Field(16, ge=1, le=200)
+    points: int = Field(3000, ge=100, le=20_000)
+    marks: int = Field(400, ge=10, le=2000)
+    id_fields: tuple[str, ...] = ("transaction_id", "sample_id", "id")
+
+    @field_validator("store_url")
+    @classmethod
+    def _is_one(cls, url: str) -> str:
+        if url and (not url.startswith(("http://", "https://")) or any(c.isspace() for c in url)):
+            raise ValueError("needed as http://HOST:PORT or https://HOST:PORT")
+        return url.rstrip("/")
+
+    def address(self) -> str:
+        """The store's address, without a slash at its end."""
+        return self.store_url or f"http://{self.store_host}:{self.store_port}"
