@@ -65,7 +65,6 @@ class Database:
         if (connection := getattr(self._mine, "connection", None)) is None:
             uri = f"{self._tables.path.absolute().as_uri()}?mode=ro"
             connection = self._mine.connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
-            connection.execute("PRAGMA query_only=1")
         return connection
 
     def wait_folded(self, offset: int | None = None) -> None:
