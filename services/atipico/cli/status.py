@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -27,11 +28,11 @@ def _draw(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE)
-    table.add_column("part")
-    table.add_column("state")
+    table.add_column("part", no_wrap=True)
+    table.add_column("state", no_wrap=True)
     for word in ("pid", "restarts", "up", "in", "out", "lost", "lag", "memory"):
-        table.add_column(word, justify="right")
-    table.add_column("address")
+        table.add_column(word, justify="right", no_wrap=True)
+    table.add_column("address", overflow="fold")
     for row in rows:
         colour = _COLOURS.get(row["state"], "")
         table.add_row(
@@ -47,7 +48,7 @@ def _draw(rows: list[dict[str, Any]]) -> None:
             _text(row["memory_bytes"] and row["memory_bytes"] / 2**20, "{:.0f} MiB"),
             row["url"],
         )
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
 def _text(value: float | None, form: str = "{}") -> str:
