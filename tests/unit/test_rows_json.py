@@ -56,6 +56,13 @@ def test_one_row_is_one_whole_object(body):
         read_row(body, COLUMNS)
 
 
+@pytest.mark.parametrize("body", [b"{}," * 1_000_001, b'"":1,' * 1_000_001])
+def test_more_values_than_a_request_may_have_are_refused_before_they_are_read(body):
+    for read in (read_row, read_rows):
+        with pytest.raises(Refused, match="at most 1000000 are taken; send fewer rows"):
+            read(body, COLUMNS)
+
+
 def test_a_model_of_one_column_takes_one_number():
     assert np.array_equal(read_row(b'{"amount": 2.5}', ("amount",)), [[2.5]])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -125,8 +124,3 @@ def _compiled(trained: Trained, raw: np.ndarray) -> bytes:
         f"model {trained.name}: its compiled form is off by {off:.3g} on {len(raw)} rows, at most {EQUAL:g} is taken; "
         "register it with compiled=False"
     )
-
-
-def remove(model: Path) -> None:
-    """Take a version away, such as one that is to be made again."""
-    shutil.rmtree(model, ignore_errors=True)

@@ -13,6 +13,7 @@ import numpy as np
 from atipico.errors import Refused
 
 CONTENT_TYPE = "application/json"
+MOST_VALUES = 1_000_000  # of one request: small values take many times their bytes once they are read
 _SHOWN = 40  # characters of a value that an error repeats
 
 
@@ -30,6 +31,7 @@ _RAW_ONE, _RAW_MANY = msgspec.json.Decoder(dict[str, msgspec.Raw]), msgspec.json
 
 def read_row(body: bytes, columns: Sequence[str]) -> np.ndarray:
     """The row of one JSON object, float64 (1, k) in the order of `columns`. Raises Refused as `read_rows` does."""
+    _bound(body)
     try:
         rows = [_ONE.decode(body)]
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -43,11 +45,17 @@ def read_rows(body: bytes, columns: Sequence[str]) -> np.ndarray:
     Raises Refused, with row and feature, for a feature that is missing, not known, or no finite number
     that float32 can hold (models compare float32).
     """
+    _bound(body)
     try:
         rows = _MANY.decode(body).rows
     except (msgspec.MsgspecError, RecursionError) as error:
         raise _told(error, lambda: _RAW_MANY.decode(body).rows, '{"rows": [{"amount": 12.5}, ...]}') from error
     return _laid_out(rows, columns)
+
+
+def _bound(body: bytes) -> None:
+    if (values := body.count(b":") + body.count(b"{")) > MOST_VALUES:
+        raise Refused(f"{values} rows and values in one request, at most {MOST_VALUES} are taken; send fewer rows")
 
 
 def _laid_out(rows: Sequence[Mapping[str, float]], columns: Sequence[str]) -> np.ndarray:
