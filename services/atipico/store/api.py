@@ -69,7 +69,9 @@ def create_app(databases: Databases, settings: StoreSettings) -> Flask:
         q = request.values.get("q")
         if not q:
             raise Refused('missing required parameter "q"')
-        changes = request.method == "POST" and guard.may_write(request)
+        if request.method == "POST":
+            guard.check_site(request)
+        changes = request.method == "POST" and guard.knows(request)
         database, epoch = request.values.get("db"), request.values.get("epoch")
         return answer(ask(databases, q, database, epoch, time.time_ns(), "POST" if changes else "GET"))
 

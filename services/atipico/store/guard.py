@@ -28,22 +28,22 @@ class Guard:
         self._token = _token(token_file) if token_file else None
 
     def check(self, request: Request) -> None:
-        """Raises Unauthorized or Forbidden."""
-        if self._token is not None:
-            if not any(hmac.compare_digest(given.encode(), self._token) for given in _given(request)):
-                raise Unauthorized(
-                    "authorization failed: send the header 'Authorization: Token ...' with what is in run/token"
-                )
-        elif (origin := request.headers.get("Origin")) is not None and urlsplit(origin).netloc != request.host:
+        """Let pass who may write. Raises Unauthorized or Forbidden."""
+        self.check_site(request)
+        if not self.knows(request):
+            raise Unauthorized(
+                "authorization failed: send the header 'Authorization: Token ...' with what is in run/token"
+            )
+
+    def check_site(self, request: Request) -> None:
+        """Raises Forbidden when a browser asks for a page that is not our own; the token shows that it may."""
+        origin = request.headers.get("Origin")
+        if self._token is None and origin is not None and urlsplit(origin).netloc != request.host:
             raise Forbidden(f"a page of {origin[:80]!r} may not write here")
 
-    def may_write(self, request: Request) -> bool:
-        """Whether `check` would let it pass."""
-        try:
-            self.check(request)
-        except Refused:
-            return False
-        return True
+    def knows(self, request: Request) -> bool:
+        """Whether the request carries the token, where one is needed."""
+        return self._token is None or any(hmac.compare_digest(given.encode(), self._token) for given in _given(request))
 
 
 def is_loopback(host: str) -> bool:
