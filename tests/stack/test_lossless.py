@@ -6,6 +6,9 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import pairwise
 from urllib.request import urlopen
 
 import pytest
@@ -24,11 +27,20 @@ def kill(stack: Stack, part: str) -> int:
     return pid
 
 
-def wait_until(true, within_s: float = 40.0) -> None:
+def wait_until(true: Callable[[], bool], within_s: float = 40.0) -> None:
+    """Until it is true; a store that is just coming back counts as not yet."""
     deadline = time.monotonic() + within_s
-    while not true():
+    while True:
+        with suppress(OSError):
+            if true():
+                return
         assert time.monotonic() < deadline, "not within the deadline"
         time.sleep(0.1)
+
+
+def follows(one: int, other: int) -> bool:
+    """Whether a payment's id is the next one: counted within a day, days of 10**7 ids each."""
+    return other == one + 1 or other == (one // 10**7 + 1) * 10**7
 
 
 def log_end(stack: Stack) -> int:
@@ -43,14 +55,14 @@ def test_a_killed_part_comes_back_and_every_sample_has_its_one_outcome(stack, pa
 
     dead = kill(stack, part)
     wait_until(lambda: (stack.status().get(part) or {}).get("pid") not in (None, dead))
-    back = stack.scores(f"time > {time.time_ns()}")
-    wait_until(lambda: stack.scores(f"time > {time.time_ns() - 10**10}") > back + 200)
+    again = time.time_ns()
+    wait_until(lambda: stack.scores(f"time > {again}") > 200)
     found = settled(stack, "payments", time.time_ns() - 10**9)
 
     assert not found.lost
     assert not found.strange
     assert not found.unscored
-    assert found.ids == list(range(found.ids[0], found.ids[0] + len(found.ids))), "a sample was made twice or never"
+    assert not [pair for pair in pairwise(found.ids) if not follows(*pair)], "a sample was made twice or never"
 
 
 def test_the_control_a_host_whose_mark_runs_ahead_of_its_outcomes_is_seen_to_lose(stack):
