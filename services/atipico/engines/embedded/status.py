@@ -55,6 +55,8 @@ def _state(process: psutil.Process | None, known: Row, beat: Row) -> str:
     told = str(known.get("state", "stopped"))
     if process is None:
         return "backoff" if told == "backoff" else "stopped"
+    if known.get("pid") != process.pid:  # what was told is about the one before
+        return "starting"
     if told == "up" and time.time() - beat.get("time", 0.0) > FRESH_S:
         return "silent"
     return told if told in ("up", "starting") else "starting"
