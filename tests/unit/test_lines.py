@@ -103,6 +103,7 @@ def test_a_field_name_may_hold_all_that_delimits():
         (b"cpu v=+1", "invalid boolean"),
         (b"cpu v=tru", "invalid boolean"),
         (b"cpu v=1e999", "invalid float"),
+        (b"cpu v=1e", "invalid float"),
         (b"cpu v=" + b"9" * 400, "invalid float"),
         (
             b"cpu v=9223372036854775808i",

@@ -12,6 +12,7 @@ LOWEST, HIGHEST = -(2**63), 2**63 - 1
 _INTEGER = re.compile(rb"-?\d+(?=[iu]\Z)")
 _UNSIGNED = ord("u")
 _FLOAT = re.compile(rb"-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_SCIENTIFIC = re.compile(rb"-?\d*\.?\d*[eE][-+\deE.]*")
 _STRING_ESCAPE = re.compile(r'\\(["\\])')
 
 
@@ -33,6 +34,8 @@ def number_or_boolean(token: bytes) -> tuple[Value, str]:
         if math.isinf(number := float(token)):
             raise ValueError("invalid float")
         return number, "f"
+    if _SCIENTIFIC.fullmatch(token):
+        raise ValueError("invalid float")
     raise ValueError("invalid number" if token[0] in b"0123456789.-Nn" else "invalid boolean")
 
 

@@ -159,6 +159,6 @@ class _Reading:
     def _refuse(self, at: int, end: int, reason: str) -> None:
         self._number += self.body.count(b"\n", self._counted, at)
         self._counted = at
-        text = self.body[at:end][: _SHOWN + 1].decode(errors="replace").rstrip("\r")
+        text = self.body[at : min(end, at + _SHOWN + 1)].decode(errors="replace").lstrip(" \t\0").rstrip("\r")
         shown = text if end - at <= _SHOWN else text[:_SHOWN] + "…"
         self.refused.append(BadLine(self._number, shown, reason))
