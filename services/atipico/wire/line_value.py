@@ -12,7 +12,7 @@ LOWEST, HIGHEST = -(2**63), 2**63 - 1
 _INTEGER = re.compile(rb"-?\d+(?=[iu]\Z)")
 _UNSIGNED = ord("u")
 _FLOAT = re.compile(rb"-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-_SCIENTIFIC = re.compile(rb"-?\d*\.?\d*[eE][-+\deE.]*")
+_SCIENTIFIC = re.compile(rb"-?(?:\d+\.?\d*|\.\d+)[eE][-+\deE.]*")
 _STRING_ESCAPE = re.compile(r'\\(["\\])')
 
 
