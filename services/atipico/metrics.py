@@ -50,18 +50,21 @@ class Hops(Collector):
         self._seen: dict[str, deque[tuple[float, float]]] = {}  # hop -> (when, seconds)
         self._counts: dict[str, int] = {}
         self._sums: dict[str, float] = {}
+        self._lock = threading.Lock()
 
     def took(self, hop: str, *seconds: float) -> None:
-        """A hop was made, as often as there are numbers. One thread a hop."""
+        """A hop was made, as often as there are numbers."""
         now = time.monotonic()
-        self._seen.setdefault(hop, deque(maxlen=self._KEPT)).extend((now, one) for one in seconds)
-        self._counts[hop] = self._counts.get(hop, 0) + len(seconds)
-        self._sums[hop] = self._sums.get(hop, 0.0) + sum(seconds)
+        with self._lock:
+            self._seen.setdefault(hop, deque(maxlen=self._KEPT)).extend((now, one) for one in seconds)
+            self._counts[hop] = self._counts.get(hop, 0) + len(seconds)
+            self._sums[hop] = self._sums.get(hop, 0.0) + sum(seconds)
 
     def quantiles(self, hop: str) -> dict[float, float]:
         """Quantile -> seconds; {} when nothing was seen for a minute."""
         since = time.monotonic() - self._FOR_S
-        seen = sorted(seconds for when, seconds in list(self._seen.get(hop, ())) if when >= since)
+        with self._lock:
+            seen = sorted(seconds for when, seconds in self._seen.get(hop, ()) if when >= since)
         return {q: seen[min(len(seen) - 1, int(q * len(seen)))] for q in self.QUANTILES} if seen else {}
 
     def names(self) -> list[str]:

@@ -13,7 +13,7 @@ from atipico.errors import NotYet, Refused
 from atipico.generator.lines import LABELS
 from atipico.generator.spool import Block, Spool
 from atipico.generator.store import Partly
-from atipico.metrics import BACKLOG, LAG, REFUSED, RETRIES, SAMPLES_OUT
+from atipico.metrics import BACKLOG, HOPS, LAG, REFUSED, RETRIES, SAMPLES_OUT
 
 log = structlog.get_logger("generator")
 _AT_ONCE = 2**20  # bytes of lines in a request: many small blocks after an outage, few otherwise
@@ -58,9 +58,10 @@ class Sender:
 
     def _deliver(self, blocks: list[Block]) -> int:
         """Write blocks and let go of them. Returns how many that were: none when they have to go one by one first."""
-        samples, dropped, why = sum(block.samples for block in blocks), 0, None
+        samples, dropped, why, begun = sum(block.samples for block in blocks), 0, None, time.monotonic()
         try:
             self._write(b"".join(block.lines for block in blocks))
+            HOPS.took("write", time.monotonic() - begun)
         except (Partly, Refused) as error:
             if len(blocks) > 1:
                 self._singly = len(blocks)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from flask import Blueprint, Response, request
 
 from atipico.errors import Refused
+from atipico.metrics import HOPS
 from atipico.store.body import read_body
 from atipico.store.databases import Databases
 from atipico.store.guard import Guard
@@ -36,10 +39,11 @@ def blueprint(databases: Databases, guard: Guard, most: int) -> Blueprint:
         return _write(name, policy, _unit(_V2, "use ns, us, ms or s"))
 
     def _write(name: str, policy: str, unit: int) -> Response:
-        database = databases.get(name)
+        database, begun = databases.get(name), time.monotonic()
         if policy not in _POLICIES:
             raise Refused(f"retention policy not found: {policy}")
         written = database.write(read_body(request, most), unit)
+        HOPS.took("write", time.monotonic() - begun)
         if complaint := written.complaint():
             raise Refused(complaint)
         return Response(status=204, content_type="application/json")

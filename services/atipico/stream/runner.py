@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from atipico.errors import AtipicoError, NotYet, Refused
-from atipico.metrics import BACKLOG, LAG, LOST, RETRIES, SAMPLES_IN, SAMPLES_OUT
+from atipico.metrics import BACKLOG, HOPS, LAG, LOST, RETRIES, SAMPLES_IN, SAMPLES_OUT
 from atipico.registry.jobs import Job
 from atipico.stream.ledger import Ledger, Mark
 from atipico.stream.link import Link
@@ -94,23 +94,30 @@ class JobRunner:
 
     def _send_samples(self, link: Link, pending: Pending, mark: Mark, ended: list[BaseException]) -> None:
         offset, marked, beat = mark.offset, mark.offset, time.monotonic()
-        checkpoint_due = beat + self._settings.checkpoint_every
+        checkpoint_due, unmarked = beat + self._settings.checkpoint_every, 0
         while not ended and not self._stop.is_set():
             now = time.monotonic()
             if now >= beat:
                 link.keep_alive(time.time_ns())
                 beat = now + self._settings.agent_timeout / 4
-            if now >= checkpoint_due and offset is not None and offset != marked:
-                pending.add_snapshot(offset)
-                link.ask_snapshot()
-                marked, checkpoint_due = offset, now + self._settings.checkpoint_every
+            if now >= checkpoint_due and offset is not None and offset != marked and not pending.snapshot_asked():
+                self._mark(link, pending, offset, unmarked)
+                marked, unmarked, checkpoint_due = offset, 0, now + self._settings.checkpoint_every
             if not pending.wait_for_room(0.5):
                 continue
             block = self._read(offset)
             if block.lines:
-                self._send_block(link, pending, block)
+                unmarked += self._send_block(link, pending, block)
             offset = block.after
             self._backlog.set(block.end - block.after)
+
+    def _mark(self, link: Link, pending: Pending, offset: int, unmarked: int) -> None:
+        """Have the windows kept; where no sample came since the mark before, they are those of then."""
+        if unmarked:
+            pending.add_snapshot(offset)
+            link.ask_snapshot()
+        else:
+            self._ledger.commit(self._ledger.newest()._replace(offset=offset))
 
     def _read(self, offset: int | None) -> LogBlock:
         job, settings = self._job, self._settings
@@ -129,11 +136,12 @@ class JobRunner:
             self._log.error("samples are lost to retention", offset=offset, oldest=error.oldest)
             return LogBlock(b"", error.oldest, error.oldest)
 
-    def _send_block(self, link: Link, pending: Pending, block: LogBlock) -> None:
+    def _send_block(self, link: Link, pending: Pending, block: LogBlock) -> int:
         samples = lines.parse(block.lines, now=time.time_ns()).samples
         self._in.inc(len(samples))
         pending.add([(self._outcomes.head(sample.measurement, sample.tags), sample.time) for sample in samples])
         link.send_points([self._point(sample) for sample in samples])
+        return len(samples)
 
     def _point(self, sample: Sample) -> bytes:
         group, dimensions = group_of(sample.tags, SHARD_TAG)
@@ -160,6 +168,7 @@ class JobRunner:
             offset = pending.snapshot_offset()
             if response.snapshot.snapshot:
                 self._ledger.commit(Mark(offset, response.snapshot.snapshot.decode()))
+            pending.snapshot_taken()
         elif kind == "error":
             raise Refused(f"agent: {response.error.error}")
 
@@ -181,7 +190,9 @@ class JobRunner:
                 self._log.error("outcomes refused", error=str(error), rows=len(rows))
                 break
         self._out.inc(len(rows))
-        self._lag.set(max(0.0, (time.time_ns() - rows[-1].time) / 1e9))
+        now = time.time_ns()
+        self._lag.set(max(0.0, (now - rows[-1].time) / 1e9))
+        HOPS.took("scored", *[max(0.0, (now - row.time) / 1e9) for row in rows[:: 1 + len(rows) // 8]])
 
     def _client(self) -> StoreClient:
         return StoreClient(self._settings.store_host, self._settings.store_port, self._settings.store_timeout)
