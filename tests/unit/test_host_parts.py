@@ -1,0 +1,120 @@
+"""The host's small parts: what it remembers on disk, what it waits for, what it writes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atipico.errors import NotYet
+from atipico.stream.ledger import KEPT, Ledger, Mark
+from atipico.stream.outcomes import OutcomeLines
+from atipico.stream.pending import Pending
+from atipico.wire.lines import parse
+from atipico.wire.points import AnswerWriter, write_point
+from atipico.wire.sample import Sample, Score, outcome
+
+SCORE = Score(0.25, 0.5, False, "test@1", True, "")
+
+
+def answer(time: int, score: Score = SCORE) -> bytes:
+    return AnswerWriter().write(write_point(Sample("m", {}, {}, time), "atipico", "", []), score)
+
+
+def test_a_ledger_goes_on_at_the_newest_mark_it_committed(tmp_path):
+    ledger = Ledger(tmp_path / "host" / "payments.json")
+    assert ledger.newest() == Mark(None, "")
+
+    for offset in range(5):
+        ledger.commit(Mark(offset, f"snapshot {offset}"))
+    again = Ledger(tmp_path / "host" / "payments.json")
+
+    assert again.newest() == Mark(4, "snapshot 4")
+    fallen = []
+    for _ in range(KEPT):
+        fallen.append(again.newest().offset)
+        again.drop_newest()
+    assert (fallen, again.newest()) == ([4, 3, 2], Mark())
+
+
+@pytest.mark.parametrize("torn", [b"", b'[[1,"x"', b'{"a":1}', b'[["x",1]]'])
+def test_a_torn_ledger_counts_as_none(tmp_path, torn):
+    (tmp_path / "payments.json").write_bytes(torn)
+
+    assert Ledger(tmp_path / "payments.json").newest() == Mark()
+
+
+def test_answers_become_rows_in_the_order_of_what_was_sent():
+    pending = Pending(most=10)
+    pending.add([("a", 1), ("b", 2), ("c", 3)])
+
+    rows = pending.answered([answer(1), answer(2)])
+
+    assert [(row.head, row.time) for row in rows] == [("a", 1), ("b", 2)]
+    assert len(pending) == 1
+
+
+@pytest.mark.parametrize("times", [[2], [1, 3], [1, 2, 3]])
+def test_an_answer_that_is_not_the_next_one_is_never_taken_for_another_samples(times):
+    pending = Pending(most=10)
+    pending.add([("a", 1), ("b", 2)])
+
+    with pytest.raises(NotYet):
+        pending.answered([answer(time) for time in times])
+
+
+def test_the_sender_is_held_while_too_many_are_unanswered():
+    pending = Pending(most=2)
+    pending.add([("a", 1), ("b", 2)])
+    assert not pending.wait_for_room(0)
+
+    pending.answered([answer(1)])
+
+    assert pending.wait_for_room(0)
+
+
+def test_a_snapshot_nobody_asked_for_is_not_committed():
+    pending = Pending(most=2)
+    pending.add_snapshot(7)
+
+    assert pending.snapshot_offset() == 7
+    pending.snapshot_taken()
+    assert not pending.snapshot_asked()
+    with pytest.raises(NotYet):
+        pending.snapshot_offset()
+
+
+names = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=6).filter(lambda s: s[-1] != "\\")
+
+
+@given(
+    st.dictionaries(names, names, max_size=3),
+    st.builds(
+        Score,
+        st.floats(0, 1),
+        st.floats(0, 1),
+        st.booleans(),
+        st.text(max_size=9),
+        st.booleans(),
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    ),
+    st.integers(0, 2**62),
+)
+def test_an_outcomes_line_reads_back_as_the_outcome(tags, score, time):
+    sample = Sample("payments", tags, {"amount": 1.0}, time)
+    lines = OutcomeLines("job 1", "scores")
+
+    line = lines.line(lines.head(sample.measurement, sample.tags), score, time)
+
+    assert parse(line.encode(), now=0).samples == [outcome(sample, score, "job 1")]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_score_that_is_no_number_becomes_an_unscored_row(number):
+    lines = OutcomeLines("job", "scores")
+
+    line = lines.line(lines.head("payments", {}), SCORE._replace(score=number), 5)
+    row = parse(line.encode(), now=0).samples[0]
+
+    assert row.fields["scored"] is False
+    assert str(number) in row.fields["why"]
