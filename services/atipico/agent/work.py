@@ -45,6 +45,10 @@ class JobWork:
         self._checkpoints, self._writer = checkpoints, AnswerWriter()
         self.live = False  # whether a sample entered since the process started
 
+    def remembers(self, job: Job) -> bool:
+        """Whether what is remembered serves this job too: another model does, other features do not."""
+        return (job.features, job.clock) == (self.job.features, self.job.clock)
+
     def answers(self, points: Sequence[bytes], scorer: Scorer) -> list[bytes]:
         """One answer a point that can be read, in their order."""
         block = read_points(points, self._plan.needs)

@@ -69,11 +69,12 @@ class Works:
                     old.end()
             with lock:
                 work = self._works.get(job.name)
-                if work is None or work.job != job:
+                if work is None or not work.remembers(job):
                     work = self._works[job.name] = JobWork(job, Checkpoints(self._state / job.name))
                 if rewinds:
                     work.rewind(b"")
-            self._sessions.setdefault(job.name, []).append(session)
+            open_ones = [one for one in self._sessions.get(job.name, []) if not one.stop.is_set()]
+            self._sessions[job.name] = [*open_ones, session]
         return Attached(work, lock, self._make_scorer(job, session.stop), rewinds)
 
     def _job(self, name: str) -> Job:

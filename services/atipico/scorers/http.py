@@ -5,19 +5,24 @@ from __future__ import annotations
 import contextlib
 import http.client
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import numpy as np
 import orjson
+import structlog
 
 from atipico.errors import NotYet, Refused
-from atipico.metrics import RETRIES
+from atipico.metrics import HOPS, RETRIES
 from atipico.ports import ModelInfo, Scored
 from atipico.wire import classify
 
+log = structlog.get_logger("agent")
+
 MOST_WAIT_S = 5.0
+_SAID_EVERY = 12  # tries: about once a minute while it lasts
 _TRIES = 3  # of one row that fails by itself
 _BODY_SHOWN = 300
 
@@ -96,12 +101,18 @@ class HttpScorer:
         refused[at] = f"the classifier failed on it {failed} times: {why}"
 
     def _until_answered(self, ask: Callable[[], Any]) -> Any:
-        pause_s = 0.05
+        pause_s, waits = 0.05, 0
         while True:
             try:
-                return ask()
+                answer = ask()
+                if waits:
+                    log.info("answers again", tries=waits)
+                return answer
             except NotYet as error:
                 RETRIES.labels("classifier").inc()
+                if waits % _SAID_EVERY == 0:
+                    log.warning("waits for the classifier", error=str(error), tries=waits)
+                waits += 1
                 if self._stop.wait(min(max(pause_s, error.retry_after_s), MOST_WAIT_S)):
                     raise Stopped(str(error)) from error
                 pause_s = min(2 * pause_s, MOST_WAIT_S)
@@ -121,9 +132,10 @@ class HttpScorer:
         return ModelInfo(told["id"], tuple(told["columns"]), float(told["threshold"]), usual)
 
     def _ask_scores(self, rows: np.ndarray) -> np.ndarray:
-        info = self.info()
+        info, begun = self.info(), time.monotonic()
         headers = {"Content-Type": classify.CONTENT_TYPE, classify.COLUMNS: classify.digest(info.columns)}
         answer, body = self._ask("POST", f"/classify?model={quote(self._model)}", classify.to_bytes(rows), headers)
+        HOPS.took("classify", time.monotonic() - begun)
         version = answer.getheader(classify.VERSION, info.version)
         if version != info.version:
             self._info = info._replace(version=version, threshold=float(answer.getheader(classify.THRESHOLD)))

@@ -56,11 +56,19 @@ class Pending:
             self._changed.notify()
         return rows
 
+    def snapshot_asked(self) -> bool:
+        """Whether a snapshot is still to come or to be committed; one at a time, so that a large one sets the pace."""
+        return bool(self._offsets)
+
     def snapshot_offset(self) -> int:
         """Where the state that a snapshot answer tells of ends. Raises NotYet when none was asked for."""
         if not self._offsets:
             raise NotYet("the agent sent a snapshot that nobody asked for")
-        return self._offsets.popleft()
+        return self._offsets[0]
+
+    def snapshot_taken(self) -> None:
+        """The snapshot that was asked for is dealt with."""
+        self._offsets.popleft()
 
     def __len__(self) -> int:
         return len(self._samples)

@@ -36,7 +36,7 @@ class JobRunner:
 
     def __init__(self, job: Job, settings: HostSettings, socket: Path, ledger: Ledger, stop: threading.Event) -> None:
         self._job, self._settings, self._socket = job, settings, socket
-        self._ledger, self._stop = ledger, stop
+        self._ledger, self._stop, self._kept = ledger, stop, True
         self._outcomes = OutcomeLines(job.name, job.scores)
         self._log = structlog.get_logger("host").bind(job=job.name)
         self._source = self._client()
@@ -113,7 +113,7 @@ class JobRunner:
 
     def _mark(self, link: Link, pending: Pending, offset: int, unmarked: int) -> None:
         """Have the windows kept; where no sample came since the mark before, they are those of then."""
-        if unmarked:
+        if unmarked or not self._kept:
             pending.add_snapshot(offset)
             link.ask_snapshot()
         else:
@@ -166,7 +166,8 @@ class JobRunner:
         kind = response.WhichOneof("message")
         if kind == "snapshot":
             offset = pending.snapshot_offset()
-            if response.snapshot.snapshot:
+            self._kept = bool(response.snapshot.snapshot)  # not when the agent's disk is full
+            if self._kept:
                 self._ledger.commit(Mark(offset, response.snapshot.snapshot.decode()))
             pending.snapshot_taken()
         elif kind == "error":
