@@ -23,7 +23,14 @@ class _OneProcess(MTServer):  # type: ignore[misc]
     each part runs one worker.
     """
 
+    stopping: Callable[[], object] = staticmethod(lambda: None)
+
     def _check_gil(self) -> None: ...
+
+    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
+        """Told to stop: requests that wait for something are told first, because the server waits for them."""
+        self.stopping()
+        super().signal_handler_interrupt(*args, **kwargs)
 
 
 def local_hosts_only(app: WSGI, host: str) -> WSGI:
@@ -61,11 +68,14 @@ def refuse_busy_port(part: str, host: str, port: int) -> None:
             ) from error
 
 
-def serve(part: str, app: WSGI, host: str, port: int, threads: int) -> None:
-    """Serve until SIGTERM or SIGINT. Raises Refused when the port is taken."""
+def serve(
+    part: str, app: WSGI, host: str, port: int, threads: int, stopping: Callable[[], object] = lambda: None
+) -> None:
+    """Serve until SIGTERM or SIGINT; `stopping` is called first then. Raises Refused when the port is taken."""
     refuse_busy_port(part, host, port)
     logging.getLogger("_granian").setLevel(logging.ERROR)
     server = _OneProcess(
         part, address=host, port=port, interface="wsgi", workers=1, blocking_threads=threads, backpressure=256
     )
+    server.stopping = stopping
     server.serve(target_loader=lambda: local_hosts_only(app, host), wrap_loader=False)

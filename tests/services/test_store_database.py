@@ -11,7 +11,6 @@ import pytest
 
 from atipico import metrics
 from atipico.errors import NotYet, Refused
-from atipico.store import log as logs
 from atipico.store.database import Database
 from atipico.store.databases import Databases, UnknownDatabase
 from atipico.store.readers import Reader
@@ -30,7 +29,7 @@ def opened(tmp_path):
 
     def opened(**given) -> Database:
         while databases:
-            databases.pop().close()
+            databases.pop().close()  # a second time, in some tests: that must do nothing
         databases.append(Database("d", tmp_path / "d", StoreSettings(**given), Ticks()))
         return databases[0]
 
@@ -129,6 +128,18 @@ def test_a_restart_folds_what_the_tables_lack(opened, tmp_path, lose):
     assert rows(database) == [*before[0], (9, 4, 9.0, None)]
 
 
+def test_tables_that_are_damaged_are_named_with_the_cure(opened, tmp_path):
+    opened().write(b"m v=1 1\n")
+    opened().close()
+    (tmp_path / "d" / "tables.sqlite").write_bytes(b"no database at all" * 300)
+
+    with pytest.raises(Refused, match=r"tables.sqlite: .*move it away"):
+        opened()
+    (tmp_path / "d" / "tables.sqlite").unlink()
+
+    assert len(rows(opened())) == 1
+
+
 def test_a_full_disk_refuses_the_write_and_later_ones_go_on(opened, monkeypatch):
     database = opened()
     database.write(b"m v=1 1\n")
@@ -136,7 +147,7 @@ def test_a_full_disk_refuses_the_write_and_later_ones_go_on(opened, monkeypatch)
     def full(file, data):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(logs.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(NotYet, match="No space"):
         database.write(b"m v=2 2\n")
     monkeypatch.undo()

@@ -15,6 +15,7 @@ from atipico.store.api import create_app
 from atipico.store.databases import Databases
 from atipico.store.settings import StoreSettings
 from running_store import RunningStore
+from waiting import until
 
 
 @pytest.fixture
@@ -328,6 +329,24 @@ def test_a_body_without_a_length_is_read_to_its_end(store):
     assert store.query('SELECT count("v") FROM "chunked"')[0][1] == 100
     too_much = (b"x" * 2**20 for _ in range(26))
     assert requests.post(f"{store.url}/write?db=atipico", data=too_much, timeout=30).status_code == 413
+
+
+def test_a_store_that_is_stopped_does_not_wait_for_those_who_wait(tmp_path):
+    import requests
+
+    store = RunningStore(tmp_path).start()
+    url = f"{store.url}/log?db=atipico&measurement=m&offset=first&wait=30"
+    answers = []
+    reader = threading.Thread(target=lambda: answers.append(requests.get(url, timeout=40)))
+    begun = time.monotonic()
+    reader.start()
+    until(lambda: 'what="readers waiting"} 1.0' in requests.get(f"{store.url}/metrics", timeout=5).text)
+
+    assert store.stop() == 0
+    reader.join(10)
+
+    assert time.monotonic() - begun < 20
+    assert [answer.status_code for answer in answers] == [200]
 
 
 def test_another_host_name_is_refused(store):

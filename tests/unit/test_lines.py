@@ -298,6 +298,14 @@ def test_the_quick_way_reads_what_the_exact_way_reads(body):
 
 
 @settings(max_examples=200)
+@given(st.lists(st.lists(pieces, max_size=12).map(b"".join), max_size=4).map(b"".join))
+def test_whatever_is_read_can_be_written_and_is_the_same_then(body):
+    read = parse(b"m," + body, now=NOW).samples + parse(body, now=NOW).samples
+
+    assert list(map(exactly, parse(write(read), now=0).samples)) == list(map(exactly, read))
+
+
+@settings(max_examples=200)
 @given(st.binary(max_size=60))
 def test_no_bytes_make_it_fail(body):
     parsed = parse(body, now=NOW)

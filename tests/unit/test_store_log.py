@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atipico.errors import NotYet
-from atipico.store.log import Log, LogGone, fsync
+from atipico.store.disk import fsync
+from atipico.store.log import Log, LogGone
 from atipico.store.record import Record
 
 

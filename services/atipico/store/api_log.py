@@ -7,6 +7,7 @@ import time
 
 from flask import Blueprint, Response, request
 
+from atipico import metrics
 from atipico.errors import Refused
 from atipico.store.databases import Databases
 from atipico.store.log import Block, Log
@@ -44,8 +45,9 @@ def blueprint(databases: Databases, most_waiting: int) -> Blueprint:
 
 
 def _wait(log: Log, block: Block, measurement: str, limit: int, until: float) -> Block:
-    while not block.lines and log.wait(block.after, max(0.0, until - time.monotonic())):
-        block = log.read(block.after, measurement, limit)
+    with metrics.BACKLOG.labels("readers waiting").track_inprogress():
+        while not block.lines and log.wait(block.after, max(0.0, until - time.monotonic())):
+            block = log.read(block.after, measurement, limit)
     return block
 
 

@@ -18,10 +18,10 @@ def run(port: int | None = None, host: str | None = None, data: Path | str | Non
     settings = load(StoreSettings, port=port, host=host, data=str(data) if data else None)
     refuse_busy_port("store", settings.host, settings.port)  # before the log is read, which may take a while
     databases = Databases(settings)
-    tidy = Tidy(databases, settings)
+    app, tidy = create_app(databases, settings), Tidy(databases, settings)
     start_beating("store")
     try:
-        serve("store", create_app(databases, settings), settings.host, settings.port, settings.threads)
+        serve("store", app, settings.host, settings.port, settings.threads, databases.end_waiting)
     finally:
         tidy.stop()
         databases.close()

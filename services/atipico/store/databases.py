@@ -69,6 +69,11 @@ class Databases:
             database.folder.rename(dropped)
             shutil.rmtree(dropped)
 
+    def end_waiting(self) -> None:
+        """Let no reader of a log wait any more."""
+        for database in self.all():
+            database.log.end_waiting()
+
     def close(self) -> None:
         """Close all databases and give the folder free."""
         for database in self.all():
@@ -81,7 +86,12 @@ class Databases:
             raise Refused(
                 f"invalid database name: {name[:40]!r} has {len(folder)} bytes, 1 to {_FOLDER_BYTES} are kept"
             )
-        return Database(name, self._folder / folder, self._settings, self._ticks)
+        try:
+            return Database(name, self._folder / folder, self._settings, self._ticks)
+        except OSError as error:
+            raise Refused(
+                f"database {name!r} in {self._folder}: {error.strerror}; make room, or set another --data"
+            ) from error
 
 
 def _own(folder: Path) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import threading
 import time
 from bisect import bisect_right
@@ -18,17 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from atipico.errors import NotYet, Refused
+from atipico.store.disk import fsync, opened, sync_folder, write_all
 from atipico.store.record import Record, Torn, encode, walk
-
-
-def fsync(file: int) -> None:
-    """Put what was written to a file on the disk itself."""
-    if sys.platform == "darwin":
-        import fcntl
-
-        fcntl.fcntl(file, fcntl.F_FULLFSYNC)
-    else:
-        os.fdatasync(file)
 
 
 class LogGone(Refused):
@@ -66,6 +56,7 @@ class Log:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.segment, self.most, self._fsync = folder, segment, most, sync
         self._writing, self._syncing, self._grown = threading.Lock(), threading.Lock(), threading.Condition()
+        self._waited_enough = False
         self._taken_back: list[tuple[int, int]] = []
         self._starts = sorted(int(path.stem) for path in folder.glob("*.log"))
         self._file, self.torn, self.last_received = -1, 0, 0
@@ -84,7 +75,7 @@ class Log:
                 )
             try:
                 self._make_room()
-                _write(self._file, data)
+                write_all(self._file, data)
             except OSError as error:
                 self._undo()
                 raise NotYet(f"log in {self.folder}: {error.strerror}; free some disk space", 5) from error
@@ -151,9 +142,16 @@ class Log:
                 yield after, record
 
     def wait(self, offset: int, timeout_s: float) -> bool:
-        """Wait until there is more than `offset` to read; False when there was not in that time."""
+        """Wait until there is more than `offset` to read; False when the time is over before, or waiting has ended."""
         with self._grown:
-            return self._grown.wait_for(lambda: self.synced > offset, timeout_s)
+            self._grown.wait_for(lambda: self.synced > offset or self._waited_enough, timeout_s)
+            return self.synced > offset and not self._waited_enough
+
+    def end_waiting(self) -> None:
+        """Let nobody wait any more."""
+        with self._grown:
+            self._waited_enough = True
+            self._grown.notify_all()
 
     def segments(self) -> list[tuple[int, int]]:
         """Where each segment starts and ends, oldest first. The last one is being written."""
@@ -180,7 +178,7 @@ class Log:
             raise gone
         for start in starts[index:]:
             try:
-                with _opened(self._path(start)) as file:
+                with opened(self._path(start)) as file:
                     size, begin = os.fstat(file).st_size, max(offset - start, 0)
                     if begin > size:
                         raise gone
@@ -230,7 +228,7 @@ class Log:
             self._file = os.open(self._path(self.end), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             if not self._starts or self._starts[-1] != self.end:
                 self._starts.append(self.end)
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
 
     def _undo(self) -> None:
         """Cut what was half written off the file."""
@@ -259,23 +257,3 @@ class Log:
 
     def _path(self, start: int) -> Path:
         return self.folder / f"{start:020d}.log"
-
-
-def _write(file: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(file, view) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    with _opened(folder) as file:
-        os.fsync(file)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        yield file
-    finally:
-        os.close(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -47,8 +48,8 @@ class Readers:
             return list(self._readers.values())
 
     def save(self) -> None:
-        """Write them down."""
-        with self._lock:
+        """Write them down; a full disk only keeps an older state."""
+        with self._lock, contextlib.suppress(OSError):
             self._saved = time.monotonic()
             draft = self._path.with_suffix(".tmp")
             with draft.open("wb") as file:

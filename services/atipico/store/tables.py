@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from atipico.errors import Refused
 from atipico.store.catalog import Catalog, Measurement, Row, Statement
 
 _SCHEMA = """
@@ -34,10 +35,13 @@ class Tables:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-        self.db.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        self.db.execute("PRAGMA journal_mode=WAL")
-        self.db.execute("PRAGMA synchronous=NORMAL")  # a power cut may undo the last folds; the log has them
-        self.db.executescript(_SCHEMA)
+        try:
+            self.db.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            self.db.execute("PRAGMA journal_mode=WAL")
+            self.db.execute("PRAGMA synchronous=NORMAL")  # a power cut may undo the last folds; the log has them
+            self.db.executescript(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            raise Refused(f"{path}: {error}; move it away, and it is made anew of what the log holds") from error
 
     def load(self, catalog: Catalog) -> None:
         """Tell the catalog what is here."""
