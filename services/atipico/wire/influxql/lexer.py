@@ -40,7 +40,8 @@ _ESCAPE = re.compile(r"\\(.)")
 class Token(NamedTuple):
     """kind: name, quoted, text, integer, number, duration, regex, end, a keyword in capitals, or an operator.
 
-    value: what it stands for (a duration: ns). line and char count from 1.
+    value: what it stands for (a duration: ns). line and char count from 1, a text in single quotes one less, as
+    InfluxDB counts.
     """
 
     kind: str
@@ -64,13 +65,15 @@ def tokens(text: str) -> list[Token]:
     while at < len(text):
         match = _pattern(text, at, found)
         if match is None:
-            raise refused(f"found {_broken(text, at)}, expected identifier, string, number, bool", line, at - start + 1)
+            char = at - start + (text[at] not in "\"'")
+            raise refused(f"found {_broken(text, at)}, expected identifier, string, number, bool", line, char)
         if match.lastgroup != "space":
             found.append(_token(match, line, at - start + 1))
         if breaks := text.count("\n", at, match.end()):
             line, start = line + breaks, text.rindex("\n", at, match.end()) + 1
         at = match.end()
-    return [*found, Token("end", "", "EOF", line, at - start + 2)]
+    behind = 1 if text[-1:].isspace() or (found and found[-1].kind in ("integer", "number", "duration")) else 2
+    return [*found, Token("end", "", "EOF", line, at - start + behind)]
 
 
 def _pattern(text: str, at: int, before: list[Token]) -> re.Match[str] | None:
@@ -96,7 +99,7 @@ def _token(match: re.Match[str], line: int, char: int) -> Token:
             return Token("name", raw, raw, line, char)
         case "quoted" | "text":
             plain = _ESCAPE.sub(lambda m: "\n" if m[1] == "n" else m[1], raw[1:-1])
-            return Token(group, plain, plain, line, char)
+            return Token(group, plain, plain, line, char - (group == "text"))
         case "duration":
             return Token("duration", duration(raw), raw, line, char)
         case "number":
