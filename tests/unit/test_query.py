@@ -389,3 +389,10 @@ def test_a_reader_is_left_without_a_transaction_or_temporary_tables(store, ask):
     assert reader.execute("SELECT count(*) FROM sqlite_temp_master").fetchone() == (0,)
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         reader.execute("DELETE FROM m1")
+
+
+@pytest.mark.parametrize("one", ["host = 'a'", "f = 1.5"])
+def test_a_condition_of_three_hundred_values_is_answered(rows, one):
+    many = " OR ".join([one] * 299)
+
+    assert rows(f"SELECT f FROM m WHERE time > 0 AND ({many})") == [[1, 1.5], [3, 1.5]]

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from atipico.errors import AtipicoError, Refused
+from atipico.errors import Refused
 from atipico.store import bound, moments, plan, regex, show, where
 from atipico.store.rows import Shown
 from atipico.store.select import select
@@ -42,7 +42,8 @@ def answer(
     """InfluxDB's result object. now: ns. method: GET may not change anything. longest_s: of each statement.
 
     Raises Refused for text that is no InfluxQL, or none that is spoken here: nothing of it is run.
-    What goes wrong in a statement stands in its result, and the statements behind it are not executed.
+    Raises NotYet when earlier writes can't be seen in time.
+    What else goes wrong in a statement stands in its result, and the statements behind it are not executed.
     """
     statements = parse(q)
     for statement in statements:
@@ -57,7 +58,7 @@ def answer(
                 raise Refused("not executed")
             if series := _run(databases, statement, db, now, shown, method, longest_s):
                 result["series"] = series
-        except AtipicoError as error:
+        except Refused as error:
             result["error"], failed = str(error), True
         results.append(result)
     return {"results": results}
@@ -83,7 +84,10 @@ def _run(
             if method != "POST":
                 text = write(statement)
                 raise Refused(f"deprecated use of '{text}' in a read only context, please use a POST request instead")
-            (databases.create if isinstance(statement, CreateDatabase) else databases.drop)(name)
+            if isinstance(statement, CreateDatabase):
+                databases.create(name)
+            elif name in databases.names():
+                databases.drop(name)
             return []
         case Show(what="databases"):
             return show.databases(list(databases.names()))
@@ -103,6 +107,8 @@ def _read(
     name = wanted.pop()
     if not name:
         raise Refused("database name required")
+    if name not in databases.names():
+        raise Refused(f"database not found: {name}")
     database = databases.get(name)
     database.wait_folded()
     connection = database.reader()

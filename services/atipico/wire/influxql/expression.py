@@ -9,7 +9,7 @@ from atipico.wire.influxql.reader import Reader
 from atipico.wire.influxql.tree import Binary, Call, Duration, Expression, Literal, Name, Regex, Wildcard
 
 DEEPEST = 64  # levels of parentheses, calls and operators in one another
-MOST_OPERATORS = 400  # in one text; each may lie one level deeper than the last
+MOST_OPERATORS = 600  # in one text; each may lie one level deeper than the last
 
 # The higher binds the tighter; equal ones are read from the left.
 PRECEDENCE = {"OR": 1, "AND": 2} | dict.fromkeys(["=", "!=", "=~", "!~", "<", "<=", ">", ">="], 3)
