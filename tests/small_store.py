@@ -63,7 +63,7 @@ class SmallDatabase:
 
     def reader(self) -> sqlite3.Connection:
         if not hasattr(self._local, "db"):
-            self._local.db = sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True)
+            self._local.db = sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, isolation_level=None)
         return self._local.db
 
 

@@ -396,3 +396,18 @@ def test_a_condition_of_three_hundred_values_is_answered(rows, one):
     many = " OR ".join([one] * 299)
 
     assert rows(f"SELECT f FROM m WHERE time > 0 AND ({many})") == [[1, 1.5], [3, 1.5]]
+
+
+@pytest.mark.parametrize("pairs", [1, 10, 15])
+def test_a_deep_condition_is_answered_or_refused_with_the_cure(ask, pairs):
+    deep = "f = 9"
+    for op in ["AND", "OR"] * pairs:
+        deep = f"f {'>' if op == 'AND' else '<'} 0 {op} ({deep})"
+
+    result = ask(f"SELECT f FROM m WHERE {deep}", epoch="s")
+
+    if "error" in result:  # SQLite's parser has a bound of its own, which newer ones do not have
+        assert pairs > 10
+        assert result["error"] == "the condition is nested too deep; write it flatter"
+    else:
+        assert result["series"][0]["values"] == [[3, 9.0]]

@@ -32,6 +32,8 @@ def limited(db: sqlite3.Connection, longest_s: float = LONGEST_S) -> Iterator[No
             raise Refused(
                 f"query stopped after {longest_s:g} s; narrow its time range or ask for fewer points"
             ) from error
+        if "parser stack overflow" in str(error) or "too large" in str(error):
+            raise Refused("the condition is nested too deep; write it flatter") from error
         if "integer overflow" in str(error):
             raise Refused(
                 "sum() of these integers does not fit 64 bits; narrow the time range or ask for mean()"

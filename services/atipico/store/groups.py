@@ -55,7 +55,7 @@ def points(
         _fill(measurement.db, rows)
         tables += " CROSS JOIN temp.chosen AS c ON c.s = m.s"
     if alike and clauses:
-        condition, values = f"{condition} AND {clauses[0].sql}", values + clauses[0].values
+        condition, values = f"{condition} AND ({clauses[0].sql})", values + clauses[0].values
     elif clauses:
         whens = " ".join(f"WHEN {case[clause]} THEN {clause.sql}" for clause in clauses)
         condition = f"{condition} AND CASE c.k {whens} ELSE 1 END"

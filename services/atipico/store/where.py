@@ -18,10 +18,11 @@ _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 class Clause(NamedTuple):
-    """A condition on a row in SQL, with what its question marks stand for."""
+    """A condition on a row in SQL, with what its question marks stand for. op: what joins its parts, "" for one."""
 
     sql: str
     values: tuple[float | int | str, ...]
+    op: str = ""
 
 
 Verdict = Clause | bool  # of one series: on its rows, or on all of it
@@ -130,11 +131,17 @@ def _compare(op: str, left: float | str, right: float | str) -> bool:
 
 def _both(left: Verdict, right: Verdict) -> Verdict:
     if isinstance(left, Clause) and isinstance(right, Clause):
-        return Clause(f"({left.sql} AND {right.sql})", left.values + right.values)
+        return _joined("AND", left, right)
     return False if left is False or right is False else right if left is True else left
 
 
 def _either(left: Verdict, right: Verdict) -> Verdict:
     if isinstance(left, Clause) and isinstance(right, Clause):
-        return Clause(f"({left.sql} OR {right.sql})", left.values + right.values)
+        return _joined("OR", left, right)
     return True if left is True or right is True else right if left is False else left
+
+
+def _joined(op: str, left: Clause, right: Clause) -> Clause:
+    """Two clauses as one, with parentheses only where the operators differ: SQLite's parser bears few of them."""
+    sides = (side.sql if side.op in ("", op) else f"({side.sql})" for side in (left, right))
+    return Clause(f" {op} ".join(sides), left.values + right.values, op)
