@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from atipico import logs
 from atipico.config import load
 from atipico.metrics import start_beating
 from atipico.page.service import create_app
@@ -13,6 +14,7 @@ _THREADS = 8  # for requests, besides one for each browser that is kept up to da
 
 def run(port: int | None = None, host: str | None = None) -> None:
     """Serve in the foreground until SIGTERM. A store that is down stops nothing: the page tells it."""
+    logs.start("page")
     settings = load(PageSettings, port=port, host=host)
     refuse_busy_port("page", settings.host, settings.port)
     start_beating("page")

@@ -39,14 +39,19 @@ class Part(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """values: the field (`v`, or `lo`, `mean`, `hi` a bucket). scores: `score` (a bucket's highest) and `threshold`."""
+    """values: the field (`v`, or `lo`, `mean`, `hi` a bucket). scores: `score` (a bucket's highest) and `threshold`.
+
+    flags: `n`, the anomalies of each bucket that has some; nothing where every sample stands by itself.
+    """
 
     step: int  # ns; 0: every sample by itself
     values: Part
     scores: Part
+    flags: Part
 
     def plain(self) -> dict[str, Any]:
-        return {"step": str(self.step), "values": self.values.plain(), "scores": self.scores.plain()}
+        parts = {"values": self.values.plain(), "scores": self.scores.plain(), "flags": self.flags.plain()}
+        return {"step": str(self.step), **parts}
 
 
 def step_for(length: int, points: int) -> int:
@@ -70,22 +75,32 @@ class Charts:
 
     def read(self, stream: Stream, field: str, step: int, values_from: int, scores_from: int, stop: int) -> Chart:
         """A chart of a given step. Raises TooMany."""
-        inside, scored = ask.within(values_from, stop), self._scored(stream, scores_from, stop)
         if step:
-            mean = [ask.of("min", field, "lo"), ask.of("mean", field, "mean"), ask.of("max", field, "hi")]
-            highest = [ask.of("max", "score", "score"), ask.of("max", "threshold", "threshold")]
-            values, scores = self._influx.ask(
-                ask.buckets(mean, stream.measurement, inside, step), ask.buckets(highest, SCORES, scored, step)
-            )
-            return Chart(step, _part(values_from, values, VALUES), _part(scores_from, scores, SCORE))
+            return self._buckets(stream, field, step, values_from, scores_from, stop)
+        inside, scored = ask.within(values_from, stop), self._scored(stream, scores_from, stop)
         values, scores = self._influx.ask(
             ask.rows([ask.field(field)], stream.measurement, inside, limit=self._most + 1),
             ask.rows(map(ask.field, SCORE), SCORES, scored, limit=self._most + 1),
         )
         if any(len(one.values) > self._most for one in (*values, *scores)):
             raise TooMany
-        chart = Chart(0, _part(values_from, values, (field,)), _part(scores_from, scores, SCORE))
-        return chart._replace(values=chart.values._replace(columns={"v": chart.values.columns[field]}))
+        part = _part(values_from, values, (field,))
+        part = part._replace(columns={"v": part.columns[field]})
+        return Chart(0, part, _part(scores_from, scores, SCORE), _part(scores_from, [], ("n",)))
+
+    def _buckets(self, stream: Stream, field: str, step: int, values_from: int, scores_from: int, stop: int) -> Chart:
+        scored = self._scored(stream, scores_from, stop)
+        flagged = ask.every(scored, ask.equals("anomalous", True))
+        spread = [ask.of("min", field, "lo"), ask.of("mean", field, "mean"), ask.of("max", field, "hi")]
+        highest = [ask.of("max", "score", "score"), ask.of("max", "threshold", "threshold")]
+        values, scores, flags = self._influx.ask(
+            ask.buckets(spread, stream.measurement, ask.within(values_from, stop), step),
+            ask.buckets(highest, SCORES, scored, step),
+            ask.buckets([ask.of("count", "score", "n")], SCORES, flagged, step),
+        )
+        return Chart(
+            step, _part(values_from, values, VALUES), _part(scores_from, scores, SCORE), _part(scores_from, flags, ("n",))
+        )
 
     @staticmethod
     def _scored(stream: Stream, start: int, stop: int) -> Expression:
