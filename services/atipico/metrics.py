@@ -17,12 +17,13 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import orjson
 import psutil
-from prometheus_client import REGISTRY, Counter, Gauge
+from prometheus_client import REGISTRY, Counter, Gauge, disable_created_metrics
 from prometheus_client.metrics_core import SummaryMetricFamily
 from prometheus_client.registry import Collector
 
 from atipico.config import run_dir
 
+disable_created_metrics()  # a second series for each counter, which nobody reads
 SAMPLES_IN = Counter("atipico_samples_in", "Samples that came into this part.", ["stream"])
 SAMPLES_OUT = Counter(
     "atipico_samples_out", "Samples, or their outcomes, that left this part acknowledged.", ["stream"]
@@ -34,6 +35,8 @@ LAG = Gauge(
     "atipico_lag_seconds", "Age of the newest sample dealt with when it was dealt with, in seconds.", ["stream"]
 )
 FORGOTTEN_KEYS = Counter("atipico_forgotten_keys", "Keys whose windows were dropped because there were too many.")
+RESTARTS = Counter("atipico_restarts", "Times the supervisor started a part again.", ["part"])
+UP = Gauge("atipico_up", "Whether a part runs and has said that it is ready: 1 or 0; the supervisor's view.", ["part"])
 BACKLOG = Gauge("atipico_backlog", "What waits in this part, by kind and unit.", ["what"])
 
 for _reason in ("retention",):

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
+import os
 import socket
+import threading
 from collections.abc import Callable, Iterable
+from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from granian.server.mt import MTServer
+import structlog
+from prometheus_client import make_wsgi_app
 
+from atipico import logs
 from atipico.errors import Refused
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-
-
-class _OneProcess(MTServer):  # type: ignore[misc]
-    """Granian's threaded server on a Python with a GIL.
-
-    Its usual server forks a worker, so that a part would have two pids and the death of one
-    would leave the other holding the port. The threads share the GIL here, which costs nothing:
-    each part runs one worker.
-    """
-
-    stopping: Callable[[], object] = staticmethod(lambda: None)
-
-    def _check_gil(self) -> None: ...
-
-    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
-        """Told to stop: requests that wait for something are told first, because the server waits for them."""
-        self.stopping()
-        super().signal_handler_interrupt(*args, **kwargs)
+_REQUEST_ID = "HTTP_" + logs.REQUEST_ID.upper().replace("-", "_")
+# What Granian says of its start, the part says in its own way; the rest goes where all of Python's logging goes.
+_LOGGING = {
+    "formatters": {},
+    "handlers": {},
+    "loggers": {"_granian": {"propagate": True}, "granian.access": {"propagate": True}},
+}
+_say = structlog.get_logger("web")
 
 
 def local_hosts_only(app: WSGI, host: str) -> WSGI:
@@ -46,6 +41,23 @@ def local_hosts_only(app: WSGI, host: str) -> WSGI:
         return app(environ, start_response)
 
     return checked
+
+
+def with_request_id(app: WSGI) -> WSGI:
+    """Deal with each request under the id it brought, or a new one, and answer with it."""
+
+    def named(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        given = environ.get(_REQUEST_ID, "")
+        id = given if logs.acceptable(given) else os.urandom(8).hex()
+
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            _say.debug("answered", method=environ["REQUEST_METHOD"], path=environ["PATH_INFO"], status=int(status[:3]))
+            return start_response(status, [*headers, (logs.REQUEST_ID, id)], *rest)
+
+        with logs.about(id):
+            return app(environ, start)
+
+    return named
 
 
 def _is_loopback(name: str) -> bool:
@@ -72,10 +84,53 @@ def serve(
     part: str, app: WSGI, host: str, port: int, threads: int, stopping: Callable[[], object] = lambda: None
 ) -> None:
     """Serve until SIGTERM or SIGINT; `stopping` is called first then. Raises Refused when the port is taken."""
+    from atipico.one_process import OneProcess
+
     refuse_busy_port(part, host, port)
-    logging.getLogger("_granian").setLevel(logging.ERROR)
-    server = _OneProcess(
-        part, address=host, port=port, interface="wsgi", workers=1, blocking_threads=threads, backpressure=256
+    server = OneProcess(
+        part,
+        address=host,
+        port=port,
+        interface="wsgi",
+        workers=1,
+        blocking_threads=threads,
+        backpressure=256,
+        log_level="error",
+        log_dictconfig=_LOGGING,
     )
     server.stopping = stopping
-    server.serve(target_loader=lambda: local_hosts_only(app, host), wrap_loader=False)
+    served = local_hosts_only(with_request_id(app), host)
+    _say.info("listens", host=host, port=port)
+    server.serve(target_loader=lambda: served, wrap_loader=False)
+
+
+def serve_metrics(part: str, port: int) -> None:
+    """Answer /metrics on 127.0.0.1:`port` from a daemon thread, for a part without a server of its own; 0: nowhere.
+
+    A port that is taken is told and no reason to end: the part's own work needs none.
+    """
+    if not port:
+        return
+    app = local_hosts_only(make_wsgi_app(), "127.0.0.1")
+    try:
+        server = make_server("127.0.0.1", port, app, server_class=_MetricsServer, handler_class=_Quiet)
+    except OSError as error:
+        cure = f"set ATIPICO_{part.upper()}_METRICS_PORT to a free port, or to 0 for none"
+        _say.warning("no /metrics, the port is taken", port=port, why=error.strerror, cure=cure)
+        return
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+
+
+class _MetricsServer(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # HTTPServer's asks the resolver for a name, which may take seconds
+        self.server_name, self.server_port = "localhost", self.server_address[1]
+        self.setup_environ()
+
+
+class _Quiet(WSGIRequestHandler):
+    timeout = 10.0  # s; who connects and asks nothing
+
+    def log_message(self, format: str, *args: Any) -> None: ...

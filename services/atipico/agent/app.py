@@ -10,6 +10,7 @@ from types import FrameType
 from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
+from atipico import logs
 from atipico.agent.server import listen, serve
 from atipico.agent.session import Open
 from atipico.agent.work import SumWork
@@ -19,6 +20,7 @@ from atipico.errors import Refused
 from atipico.metrics import start_beating
 from atipico.scorers.http import HttpScorer
 from atipico.scorers.sum import SumScorer
+from atipico.web import serve_metrics
 
 
 class AgentSettings(Settings):
@@ -35,10 +37,12 @@ class AgentSettings(Settings):
     classifier_host: str = "127.0.0.1"
     classifier_port: int = Field(8080, validation_alias=AliasChoices("ATIPICO_CLASSIFIER_PORT", "classifier_port"))
     classifier_timeout: Seconds = 5.0
+    metrics_port: int = Field(0, ge=0, le=65535)
 
 
 def run(socket: str | None = None, scorer: str | None = None) -> None:
     """Serve in the foreground until SIGTERM. scorer "sum": alone, without jobs and classifier."""
+    logs.start("agent")
     settings = load(AgentSettings, socket=socket)
     path = Path(settings.socket) if settings.socket else socket_path("agent")
     listener = listen(path)
@@ -53,6 +57,7 @@ def run(socket: str | None = None, scorer: str | None = None) -> None:
     signal.signal(signal.SIGINT, end)
     if scorer is None:
         start_beating("agent")
+        serve_metrics("agent", settings.metrics_port)
     threading.Thread(target=serve, args=(listener, _work(settings, scorer)), daemon=True).start()
     stopping.wait()
 

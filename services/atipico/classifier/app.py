@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from atipico import logs
 from atipico.classifier.service import create_app
 from atipico.classifier.settings import ClassifierSettings
 from atipico.config import home, load
@@ -15,6 +16,7 @@ from atipico.web import refuse_busy_port, serve
 
 def run(port: int | None = None, host: str | None = None, models: Path | None = None) -> None:
     """Serve in the foreground until SIGTERM. A model that can't be served stops no other: /models tells why."""
+    logs.start("classifier")
     settings = load(ClassifierSettings, port=port, host=host, models=str(models) if models else None)
     refuse_busy_port("classifier", settings.host, settings.port)
     folder = Path(settings.models) if settings.models else home() / "models"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +23,6 @@ def store(
     """Keep samples and scores; speaks InfluxDB 1.x over HTTP."""
     from atipico.store.app import run
 
-    talk_to_stderr()
     run(port=port, host=host, data=data)
 
 
@@ -36,7 +34,6 @@ def classifier(
     """Give rows of features a score over HTTP."""
     from atipico.classifier.app import run
 
-    talk_to_stderr()
     run(port=port, host=host, models=models)
 
 
@@ -47,7 +44,6 @@ def agent(
     """Make features of samples that come over a socket (Kapacitor's UDF protocol) and answer their scores."""
     from atipico.agent.app import run
 
-    talk_to_stderr()
     run(socket=socket, scorer=scorer)
 
 
@@ -55,7 +51,6 @@ def host() -> None:
     """Carry samples from the store to the agent, and their outcomes back."""
     from atipico.stream.app import run
 
-    talk_to_stderr()
     run()
 
 
@@ -70,7 +65,6 @@ def generator(
     """Write live samples to the store."""
     from atipico.generator.app import run
 
-    talk_to_stderr()
     run(config=config, source=source, measurement=measurement, rate=rate, speed=speed, file=file)
 
 
@@ -81,30 +75,11 @@ def supervisor(
     from atipico.engines.embedded.app import run
     from atipico.engines.embedded.guard import REFUSED
 
-    talk_to_stderr()
     try:
         run(guard=guard)
     except Refused as error:
         print(error, file=sys.stderr)
         raise typer.Exit(REFUSED) from error  # the guard need not try again
-
-
-def talk_to_stderr() -> None:
-    """What a part has to say goes to standard error: to read on a terminal, JSON lines elsewhere."""
-    import structlog
-
-    here = sys.stderr.isatty()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            *([] if here else [structlog.processors.format_exc_info]),
-            structlog.dev.ConsoleRenderer(colors="NO_COLOR" not in os.environ)
-            if here
-            else structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def add_to(app: typer.Typer) -> None:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from atipico import logs
 from atipico.config import load, run_dir
 from atipico.errors import Refused
 from atipico.generator.pace import Pace, Rate, Speed
@@ -18,6 +19,7 @@ from atipico.generator.store import StoreWriter
 from atipico.generator.stream import Stream, identity
 from atipico.metrics import start_beating
 from atipico.sources import make
+from atipico.web import serve_metrics
 
 
 def run(
@@ -29,6 +31,7 @@ def run(
     file: str | Path | None = None,
 ) -> None:
     """Stream in the foreground until SIGTERM. source: this one alone, 1/s unless told, instead of those in `config`."""
+    logs.start("generator")
     path = config or run_dir() / "generator.toml"
     given: dict[str, Any] = read_file(path) if config or path.is_file() else {}
     if source is not None:
@@ -40,6 +43,7 @@ def run(
     work = _work(settings, stop)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})  # all threads leave them to sigwait
     start_beating("generator")
+    serve_metrics("generator", settings.metrics_port)
     threads = [threading.Thread(target=part.run, name=name, daemon=True) for name, part in work]
     for thread in threads:
         thread.start()

@@ -75,6 +75,7 @@ class GeneratorSettings(Settings):
     block: Seconds = Field(0.05, gt=0)
     catch_up: Seconds = Field(10.0, ge=0)
     spool: Bytes = Field(256 * 2**20, gt=0)
+    metrics_port: int = Field(0, ge=0, le=65535)
     store: StoreSettings = Field(default_factory=lambda: StoreSettings.model_validate({}))
     streams: dict[str, StreamSettings] = Field(default_factory=_payments_and_machine)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from atipico import logs
 from atipico.config import load
 from atipico.metrics import start_beating
 from atipico.store.api import create_app
@@ -15,6 +16,7 @@ from atipico.web import refuse_busy_port, serve
 
 def run(port: int | None = None, host: str | None = None, data: Path | str | None = None) -> None:
     """Serve in the foreground until SIGTERM."""
+    logs.start("store")
     settings = load(StoreSettings, port=port, host=host, data=str(data) if data else None)
     refuse_busy_port("store", settings.host, settings.port)  # before the log is read, which may take a while
     databases = Databases(settings)

@@ -6,22 +6,26 @@ import signal
 import threading
 from pathlib import Path
 
+from atipico import logs
 from atipico.config import load, run_dir, socket_path
 from atipico.metrics import start_beating
 from atipico.registry.jobs import load_jobs
 from atipico.stream.ledger import Ledger
 from atipico.stream.runner import JobRunner
 from atipico.stream.settings import HostSettings
+from atipico.web import serve_metrics
 
 
 def run() -> None:
     """Run every job of the run folder in the foreground until SIGTERM."""
+    logs.start("host")
     settings = load(HostSettings)
     socket = Path(settings.agent_socket) if settings.agent_socket else socket_path("agent")
     jobs, stop = load_jobs(run_dir() / "jobs"), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     start_beating("host")
+    serve_metrics("host", settings.metrics_port)
     runners = [
         JobRunner(job, settings, socket, Ledger(run_dir() / "host" / f"{name}.json"), stop)
         for name, job in jobs.items()

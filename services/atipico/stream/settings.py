@@ -26,3 +26,4 @@ class HostSettings(Settings):
     block: Bytes = 256 * 1024
     agent_timeout: Seconds = 10.0
     store_timeout: Seconds = 30.0
+    metrics_port: int = Field(0, ge=0, le=65535)

@@ -7,11 +7,13 @@ import time
 
 import psutil
 
+from atipico import logs
 from atipico.config import load, run_dir
 from atipico.engines.embedded.lock import hold
 from atipico.engines.embedded.parts import embedded, environment
 from atipico.engines.embedded.settings import SupervisorSettings
 from atipico.engines.embedded.supervisor import NAME, Supervisor
+from atipico.web import serve_metrics
 
 TICK_S = 0.2
 
@@ -21,6 +23,7 @@ def run(guard: int | None = None) -> None:
 
     Raises Refused when a supervisor is at work in this run folder.
     """
+    logs.start(NAME)
     stopping = False
 
     def stop(*_: object) -> None:
@@ -30,10 +33,12 @@ def run(guard: int | None = None) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     with hold(run_dir() / "lock", f"a {NAME}"):
+        settings = load(SupervisorSettings)
+        serve_metrics(NAME, settings.metrics_port)
         supervisor = Supervisor(
             run_dir(),
             embedded(),
-            load(SupervisorSettings),
+            settings,
             environment(),
             psutil.Process(guard) if guard else None,
         )

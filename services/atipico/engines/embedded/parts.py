@@ -13,6 +13,7 @@ from atipico.config import PACKAGE, home, run_dir, socket_path
 from atipico.engines.embedded.probes import Probe, answers, beats, listens
 from atipico.errors import Refused
 
+METRICS_PORTS = {"agent": 8087, "host": 8088, "generator": 8089}  # of parts without a server of their own
 COMMAND = (sys.executable, "-P", "-m", "atipico.cli")
 
 
@@ -56,7 +57,9 @@ def embedded() -> list[Part]:
 
 def environment() -> dict[str, str]:
     """What every process of the stack gets on top of the environment it was started in."""
+    metrics = {f"ATIPICO_{part.upper()}_METRICS_PORT": str(at) for part, at in METRICS_PORTS.items()}
     return {
+        **{name: os.environ.get(name) or at for name, at in metrics.items()},
         "ATIPICO_HOME": str(home()),
         "ATIPICO_RUN": str(run_dir()),
         "ATIPICO_STORE_PORT": str(port("store")),

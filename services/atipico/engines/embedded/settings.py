@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import SettingsConfigDict
 
 from atipico.config import PACKAGE, Bytes, Seconds, Settings
@@ -43,6 +43,7 @@ class SupervisorSettings(Settings):
         env_nested_delimiter="__",
     )
 
+    metrics_port: int = Field(8090, ge=0, le=65535)
     restart: Restart = Restart()
     stop: Stop = Stop()
     log: Log = Log()

@@ -15,6 +15,7 @@ from atipico.engines.embedded import processes, state
 from atipico.engines.embedded.logs import keep_small, log_path
 from atipico.engines.embedded.parts import Part
 from atipico.engines.embedded.settings import SupervisorSettings
+from atipico.metrics import RESTARTS, UP
 
 NAME = "supervisor"
 _talk = structlog.get_logger(NAME)
@@ -64,12 +65,13 @@ class Supervisor:
             kept.restarts = before.get("parts", {}).get(kept.part.name, {}).get("restarts", 0) if self.restarts else 0
             for process in living.get(kept.part.name, [])[:1]:
                 kept.process, kept.state = process, "starting"
-                _talk.info("took over a running part", part=kept.part.name, pid=process.pid)
+                _talk.info("took over a running part", name=kept.part.name, pid=process.pid)
 
     def tick(self) -> None:
         """Look at every part once and do what is due."""
         for kept in self.kept:
             self._look(kept, time.monotonic())
+            UP.labels(kept.part.name).set(kept.state == "up")
             keep_small(log_path(self.run, kept.part.name), self.settings.log.most)
         keep_small(log_path(self.run, NAME), self.settings.log.most)
         if self.guard and not processes.alive(self.guard):
@@ -94,17 +96,18 @@ class Supervisor:
         try:
             kept.process = processes.start(argv, log_path(self.run, part.name), {**self.environment, **part.env})
         except OSError as error:  # no memory, no disk: later perhaps
-            _talk.error("a part can't be started", part=part.name, why=str(error))
+            _talk.error("a part can't be started", name=part.name, why=str(error))
             self._ended(kept, time.monotonic())
             return
         kept.state = "starting"
-        _talk.info("started", part=part.name, pid=kept.process.pid)
+        _talk.info("started", name=part.name, pid=kept.process.pid)
 
     def _ended(self, kept: Kept, now: float) -> None:
         kept.failures += 1
         kept.restarts += 1
+        RESTARTS.labels(kept.part.name).inc()
         delay = self.settings.restart.delay(kept.failures)
-        _talk.warning("a part ended", part=kept.part.name, code=_code(kept.process), again_in_s=delay)
+        _talk.warning("a part ended", name=kept.part.name, code=_code(kept.process), again_in_s=delay)
         kept.process, kept.state, kept.due = None, "backoff", now + delay
 
     def stop(self) -> None:
