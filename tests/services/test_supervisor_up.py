@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from atipico.config import home
 from atipico.engines.embedded import processes
 from atipico.engines.embedded.down import purge
 from atipico.engines.embedded.prepare import check_room, make_folder, write_jobs, write_streams
+from atipico.engines.embedded.up import like_payments
 from atipico.errors import NotYet, Refused
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -156,6 +158,42 @@ def test_a_file_gets_a_job_like_that_of_payments_on_its_own_measurement(run, tmp
     assert with_file["transactions.toml"] == 'model = "payments"\nstream = "transactions"\n[features]\n'
     assert sorted(with_file) == ["machine.toml", "payments.toml", "transactions.toml"]
     assert not (run / "jobs" / "transactions.toml").exists()
+
+
+def test_every_job_in_the_folder_of_jobs_runs_and_a_file_that_one_reads_gets_no_other(run, tmp_path, monkeypatch):
+    jobs = tmp_path / "home" / "jobs"
+    jobs.mkdir(parents=True)
+    for name in ("payments", "mine"):
+        (jobs / f"{name}.toml").write_text(f'model = "{name}"\nstream = "{name}"\n[features]\nx = "x"\n')
+    monkeypatch.setenv("ATIPICO_HOME", str(tmp_path / "home"))
+
+    write_jobs(run, "mine")
+
+    assert sorted(job.name for job in (run / "jobs").iterdir()) == ["mine.toml", "payments.toml"]
+    assert (run / "jobs" / "mine.toml").read_text() == (jobs / "mine.toml").read_text()
+
+
+def test_a_job_that_is_none_ends_up_with_its_name(run, tmp_path, monkeypatch):
+    jobs = tmp_path / "home" / "jobs"
+    jobs.mkdir(parents=True)
+    (jobs / "mine.toml").write_text('model = "mine"\n')
+    monkeypatch.setenv("ATIPICO_HOME", str(tmp_path / "home"))
+
+    with pytest.raises(Refused, match=r"jobs/mine.toml is no job: 'stream'"):
+        write_jobs(run, None)
+
+
+@pytest.mark.parametrize(("fields", "told"), [(("amount", "customer", "terminal"), "mine"), (("amount",), None)])
+def test_the_payments_job_reads_a_file_only_if_that_has_all_its_fields(tmp_path, monkeypatch, fields, told):
+    (tmp_path / "data" / "mine").mkdir(parents=True)
+    text = "".join(f'{name} = "{name}"\n' for name in fields)
+    (tmp_path / "data" / "mine" / "dataset.toml").write_text(f'measurement = "mine"\ntime = "t"\n[fields]\n{text}')
+    (tmp_path / "jobs").symlink_to(home() / "jobs")
+    file = tmp_path / "mine.csv"
+    file.write_text("t,amount,customer,terminal\n2026-01-01,1,1,1\n")
+    monkeypatch.setenv("ATIPICO_HOME", str(tmp_path))
+
+    assert like_payments(file) == told
 
 
 def test_the_rate_is_the_files_where_there_is_one_else_that_of_payments(run):

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+import tomllib
 from pathlib import Path
 
 from atipico.config import home
@@ -17,7 +18,6 @@ from atipico.web import refuse_busy_port
 
 PAYMENTS_RATE = 20  # samples a second
 FILE_RATE = 100
-JOBS = ("payments", "machine")
 
 
 def check_room(run: Path, free: int) -> None:
@@ -47,16 +47,26 @@ def make_folder(run: Path) -> None:
             file.write(secrets.token_urlsafe(32) + "\n")
 
 
-def write_jobs(run: Path, measurement: str | None) -> None:
-    """Put the jobs to run under run/jobs: the tracked ones, and the payments job on `measurement` if given."""
+def write_jobs(run: Path, like_payments: str | None) -> None:
+    """Put the jobs to run under run/jobs: those in jobs/ under home, and the payments job on the measurement
+    `like_payments` if one is given that no job reads yet."""
     jobs = run / "jobs"
     shutil.rmtree(jobs, ignore_errors=True)
     jobs.mkdir()
-    for name in JOBS:
-        shutil.copyfile(home() / "jobs" / f"{name}.toml", jobs / f"{name}.toml")
-    if measurement is not None and measurement not in JOBS:
+    streams = set()
+    for path in sorted((home() / "jobs").glob("*.toml")):
+        shutil.copyfile(path, jobs / path.name)
+        streams.add(_stream(path))
+    if like_payments is not None and like_payments not in streams:
         tracked = (home() / "jobs" / "payments.toml").read_text()
-        (jobs / f"{measurement}.toml").write_text(_on_stream(tracked, measurement))
+        (jobs / f"{like_payments}.toml").write_text(_on_stream(tracked, like_payments))
+
+
+def _stream(job: Path) -> str:
+    try:
+        return str(tomllib.loads(job.read_text(encoding="utf-8"))["stream"])
+    except (KeyError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Refused(f"{job} is no job: {error}; correct it or take it out of the folder") from error
 
 
 def _on_stream(job: str, measurement: str) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from atipico.config import load, run_dir
+from atipico.config import home, load, run_dir
 from atipico.engines.embedded import prepare, processes, state
 from atipico.engines.embedded.down import down
 from atipico.engines.embedded.guard import start_guard
@@ -41,7 +41,7 @@ def up(data: Path | None, rate: float | None, say: Say) -> dict[str, str]:
         prepare.check_room(run, settings.up.free)
         prepare.check_ports()
         say("writing the jobs and the streams")
-        prepare.write_jobs(run, _measurement(data) if data else None)
+        prepare.write_jobs(run, like_payments(data) if data else None)
         prepare.write_streams(run, data, rate)
         try:
             _start(run, settings.up.deadline, say)
@@ -57,11 +57,17 @@ def addresses() -> dict[str, str]:
     return {"store": url("store"), "classifier": url("classifier")}
 
 
-def _measurement(data: Path) -> str:
-    """Where the samples of a file go, as the dataset.toml that fits it says. Raises Refused when none fits."""
+def like_payments(data: Path) -> str | None:
+    """Where the samples of a file go, when they have all that the payments job reads; None when they do not.
+
+    Raises Refused when no dataset.toml fits the file.
+    """
+    from atipico.registry.jobs import load_job
     from atipico.sources.dataset import pick_dataset  # brings DuckDB, which most starts do not need
 
-    return pick_dataset(data).measurement
+    dataset, job = pick_dataset(data), load_job(home() / "jobs" / "payments.toml")
+    reads = {name for spec in job.features for name in (spec.field, spec.by) if name}
+    return dataset.measurement if reads <= dataset.fields.keys() else None
 
 
 def _refuse_second(run: Path) -> None:
