@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 
 from atipico.config import run_dir
 
-disable_created_metrics()  # a second series for each counter, which nobody reads
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody reads
 SAMPLES_IN = Counter("atipico_samples_in", "Samples that came into this part.", ["stream"])
 SAMPLES_OUT = Counter(
     "atipico_samples_out", "Samples, or their outcomes, that left this part acknowledged.", ["stream"]

@@ -46,5 +46,4 @@ def serve(listener: socket.socket, open_work: Open) -> None:
             connection, _ = listener.accept()
         except OSError:
             return
-        log.info("connected")
         threading.Thread(target=Session(connection, open_work).run, name="session", daemon=True).start()

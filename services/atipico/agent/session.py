@@ -6,10 +6,12 @@ import socket
 import threading
 from collections.abc import Callable
 from typing import Protocol
+from urllib.parse import quote
 
 import structlog
 from google.protobuf.message import DecodeError
 
+from atipico import logs
 from atipico.agent.inbox import Inbox
 from atipico.agent.outbox import Outbox
 from atipico.errors import AtipicoError, NotYet, Refused
@@ -49,6 +51,7 @@ class Session:
         self._inbox: Inbox[Request] = Inbox(_INBOX_BYTES)
         self._outbox = Outbox(connection, _OUTBOX_BYTES)
         self._work: Work | None = None
+        self._name, self._seen = "", 0  # what the host calls this session, and its points that were worked on
         self.stop = threading.Event()  # nobody wants the answers any more
 
     def run(self) -> None:
@@ -102,7 +105,7 @@ class Session:
         try:
             while (item := self._inbox.take(_BATCH)) is not _END:
                 if isinstance(item, list):
-                    self._outbox.put_bounded(point_frames(self._opened().answers(item)))
+                    self._outbox.put_bounded(point_frames(self._answers(item)))
                 else:
                     self._outbox.put_bounded(_framed(self._answer(item)))
         except (Stopped, ConnectionError):
@@ -112,6 +115,13 @@ class Session:
         except Exception as error:
             log.exception("work failed")
             self._fail(Refused(f"the agent failed on a block: {type(error).__name__}: {error}"))
+
+    def _answers(self, points: list[bytes]) -> list[bytes]:
+        with logs.about(logs.batch(self._name, self._seen, len(points))):
+            answers = self._opened().answers(points)
+            log.debug("scored", points=len(points))
+        self._seen += len(points)
+        return answers
 
     def _answer(self, request: Request) -> Response:
         kind = request.WhichOneof("message")
@@ -133,6 +143,8 @@ class Session:
     def _init(self, request: Request) -> None:
         given = {option.name: option.values[0].stringValue for option in request.init.options if option.values}
         self._work = self._open(given, self)
+        self._name = quote(f"{request.init.taskID}.{request.init.nodeID}")
+        log.info("begins", session=self._name)
 
     def _snapshot(self) -> bytes:
         if self._work is None:

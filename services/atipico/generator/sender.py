@@ -6,9 +6,11 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from urllib.parse import quote
 
 import structlog
 
+from atipico import logs
 from atipico.errors import NotYet, Refused
 from atipico.generator.lines import LABELS
 from atipico.generator.spool import Block, Spool
@@ -29,6 +31,7 @@ class Sender:
 
     def __init__(self, measurement: str, spool: Spool, write: Callable[[bytes], None], stop: threading.Event) -> None:
         self._measurement, self._spool, self._write, self._stop = measurement, spool, write, stop
+        self._name = quote(measurement)
         self._singly = 0  # so many blocks go one by one, to find those that are refused
         self._failed = 0  # tries in a row
         BACKLOG.labels("spool_samples").inc(spool.samples)
@@ -44,7 +47,8 @@ class Sender:
         if not blocks:
             return
         try:
-            delivered = self._deliver(blocks)
+            with logs.about(f"{self._name}.{blocks[0].id}"):  # the same again when it is sent again
+                delivered = self._deliver(blocks)
         except NotYet as error:
             self._wait(error)
             return

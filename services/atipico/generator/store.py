@@ -9,6 +9,7 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
+from atipico import logs
 from atipico.errors import NotYet, Refused
 
 _ABOUT_US = {401, 403, 404, 408, 429}  # who asks, or when; the lines are not what is wrong
@@ -29,14 +30,16 @@ class StoreWriter:
     def __init__(self, url: str, database: str, token: str | None, timeout_s: float) -> None:
         self._url, self._database = url, database
         client = InfluxDBClient(url, token=token, org="atipico", timeout=round(timeout_s * 1000), enable_gzip=False)
-        self._api = client.write_api(write_options=SYNCHRONOUS)
+        self._api, self._headers = client.write_api(write_options=SYNCHRONOUS), client.api_client.default_headers
 
     def write(self, lines: bytes) -> None:
-        """Returns once the lines are acknowledged.
+        """Returns once the lines are acknowledged. Not for several threads at once.
 
         Raises NotYet when the store is down, slow, full or does not know us yet; Partly when it took all lines
         but some; Refused when it took none and never will.
         """
+        if id := logs.request():
+            self._headers[logs.REQUEST_ID] = id
         try:
             self._api.write(self._database, record=lines, write_precision="ns")
         except ApiException as error:

@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 import structlog
 
+from atipico import logs
 from atipico.errors import NotYet, Refused
 from atipico.metrics import HOPS, RETRIES
 from atipico.ports import ModelInfo, Scored
@@ -145,7 +146,10 @@ class HttpScorer:
         try:
             if self._connection is None:
                 self._connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
-            self._connection.request(method, path, body, headers or {})
+            about = logs.request()
+            self._connection.request(
+                method, path, body, {**(headers or {}), **({logs.REQUEST_ID: about} if about else {})}
+            )
             answer = self._connection.getresponse()
             data = answer.read()
         except (OSError, http.client.HTTPException) as error:

@@ -56,6 +56,7 @@ class Database:
                 offset = self._accept(part, body, written) or offset
         if offset:
             self._sync(offset)
+            _say.debug("accepted", database=self.name, samples=written.accepted.total(), log_end=offset)
         written.count()
         metrics.BACKLOG.labels("rows to fold").set(self.fold.waiting)
         return written

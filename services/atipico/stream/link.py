@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ class Link:
     def __init__(self, path: Path, timeout_s: float) -> None:
         """Raises NotYet when nobody listens at `path`."""
         self._path, self._splitter = path, Splitter()
+        self.session = ""  # what both sides call this connection, once it has a job
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout_s)
         try:
@@ -33,7 +35,9 @@ class Link:
         self._expect("info")
         given = {"job": job, "rewind": "yes"}
         options = [Option(name=name, values=[OptionValue(type="STRING", stringValue=of)]) for name, of in given.items()]
-        self._send(Request(init={"options": options, "taskID": job, "nodeID": "host"}))
+        node = os.urandom(3).hex()
+        self.session = f"{job}.{node}"
+        self._send(Request(init={"options": options, "taskID": job, "nodeID": node}))
         answer = self._expect("init").init
         if not answer.success:
             raise Refused(answer.error)

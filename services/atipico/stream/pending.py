@@ -23,7 +23,8 @@ class Pending:
     """One thread adds what it sends, another matches what is answered. Bounded: `wait_for_room` holds the sender."""
 
     def __init__(self, most: int) -> None:
-        self._most, self._count = most, 0
+        self._most = most
+        self.sent = self.taken = 0  # samples of this session so far, and those of them that were answered
         self._samples: deque[tuple[str, int]] = deque()  # head of the outcome, time
         self._offsets: deque[int] = deque()  # one for each snapshot that was asked for
         self._changed = threading.Condition()
@@ -37,6 +38,7 @@ class Pending:
         """Samples that are about to be sent, in their order."""
         with self._changed:
             self._samples.extend(samples)
+            self.sent += len(samples)
 
     def add_snapshot(self, offset: int) -> None:
         """A snapshot that is about to be asked for; `offset` is where the samples sent so far end."""
@@ -53,6 +55,7 @@ class Pending:
                 if time != due:
                     raise NotYet(f"the agent answered the sample of {time} ns where that of {due} ns was due")
                 rows.append(Row(head, time, score))
+            self.taken += len(rows)
             self._changed.notify()
         return rows
 

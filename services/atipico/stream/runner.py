@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from atipico import logs
 from atipico.errors import AtipicoError, NotYet, Refused
 from atipico.metrics import BACKLOG, HOPS, LAG, LOST, RETRIES, SAMPLES_IN, SAMPLES_OUT
 from atipico.registry.jobs import Job
@@ -89,7 +90,7 @@ class JobRunner:
             self._log.error("checkpoint not taken back, falls back to the one before", offset=mark.offset)
             self._ledger.drop_newest()
             raise
-        self._log.info("begins", offset=mark.offset)
+        self._log.info("begins", session=link.session, offset=mark.offset)
         return mark
 
     def _send_samples(self, link: Link, pending: Pending, mark: Mark, ended: list[BaseException]) -> None:
@@ -107,7 +108,7 @@ class JobRunner:
                 continue
             block = self._read(offset)
             if block.lines:
-                unmarked += self._send_block(link, pending, block)
+                unmarked += self._send_block(link, pending, block, offset)
             offset = block.after
             self._backlog.set(block.end - block.after)
 
@@ -136,8 +137,10 @@ class JobRunner:
             self._log.error("samples are lost to retention", offset=offset, oldest=error.oldest)
             return LogBlock(b"", error.oldest, error.oldest)
 
-    def _send_block(self, link: Link, pending: Pending, block: LogBlock) -> int:
+    def _send_block(self, link: Link, pending: Pending, block: LogBlock, offset: int | None) -> int:
         samples = lines.parse(block.lines, now=time.time_ns()).samples
+        id = logs.batch(link.session, pending.sent, len(samples))
+        self._log.debug("sends", request_id=id, log_from=offset, log_to=block.after)
         self._in.inc(len(samples))
         pending.add([(self._outcomes.head(sample.measurement, sample.tags), sample.time) for sample in samples])
         link.send_points([self._point(sample) for sample in samples])
@@ -155,12 +158,17 @@ class JobRunner:
                     if (answer := point_of(message)) is not None:
                         answers.append(answer)
                         continue
-                    self._write(pending.answered(answers))
+                    self._take_scores(answers, link, pending)
                     answers = []
                     self._take_response(Response.FromString(message), pending)
-                self._write(pending.answered(answers))
+                self._take_scores(answers, link, pending)
         except Exception as error:
             ended.append(error)
+
+    def _take_scores(self, answers: list[bytes], link: Link, pending: Pending) -> None:
+        if rows := pending.answered(answers):
+            with logs.about(logs.batch(link.session, pending.taken - len(rows), len(rows))):
+                self._write(rows)
 
     def _take_response(self, response: Response, pending: Pending) -> None:
         kind = response.WhichOneof("message")
@@ -174,8 +182,6 @@ class JobRunner:
             raise Refused(f"agent: {response.error.error}")
 
     def _write(self, rows: list[Row]) -> None:
-        if not rows:
-            return
         line: Callable[..., str] = self._outcomes.line
         body = "\n".join([line(row.head, row.score, row.time) for row in rows]).encode()
         while True:

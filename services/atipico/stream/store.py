@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from atipico import logs
 from atipico.errors import NotYet, Refused
 
 NEXT, END = "X-Atipico-Next", "X-Atipico-End"
@@ -69,7 +70,8 @@ class StoreClient:
         try:
             if self._connection is None:
                 self._connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
-            self._connection.request(method, path, body)
+            about = logs.request()
+            self._connection.request(method, path, body, {logs.REQUEST_ID: about} if about else {})
             answer = self._connection.getresponse()
             return answer, answer.read()
         except (OSError, http.client.HTTPException) as error:
