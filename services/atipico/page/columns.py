@@ -89,7 +89,7 @@ class Charts:
         return Chart(0, part, _part(scores_from, scores, SCORE), _part(scores_from, [], ("n",)))
 
     def _buckets(self, stream: Stream, field: str, step: int, values_from: int, scores_from: int, stop: int) -> Chart:
-        scored = self._scored(stream, scores_from, stop)
+        scored = ask.every(ask.within(scores_from, stop), ask.equals(JOB_TAG, stream.job))  # an unscored one has 0
         flagged = ask.every(scored, ask.equals("anomalous", True))
         spread = [ask.of("min", field, "lo"), ask.of("mean", field, "mean"), ask.of("max", field, "hi")]
         highest = [ask.of("max", "score", "score"), ask.of("max", "threshold", "threshold")]
@@ -99,7 +99,10 @@ class Charts:
             ask.buckets([ask.of("count", "score", "n")], SCORES, flagged, step),
         )
         return Chart(
-            step, _part(values_from, values, VALUES), _part(scores_from, scores, SCORE), _part(scores_from, flags, ("n",))
+            step,
+            _part(values_from, values, VALUES),
+            _part(scores_from, scores, SCORE),
+            _part(scores_from, flags, ("n",)),
         )
 
     @staticmethod

@@ -38,17 +38,13 @@ class Marks:
         flagged, unscored: how many there are. complete: whether all are among `marks`. missed: whether those were
         looked for.
         """
-        here = ask.every(ask.within(start, stop), ask.equals(JOB_TAG, stream.job))
-        flagged, unscored = (
-            _count(found)
-            for found in self._influx.ask(
-                _counted(ask.every(here, ask.equals("anomalous", True))),
-                _counted(ask.every(here, ask.equals("scored", False))),
-            )
-        )
         marks = self.newest(stream, start, stop)
-        self.label(stream, marks, start)
-        complete = flagged + unscored <= len(marks)
+        self.label(stream, marks)
+        complete = not self.full(marks)
+        flagged = sum(mark["anomalous"] is True for mark in marks)
+        unscored = len(marks) - flagged
+        if not complete:
+            flagged, unscored = self._count(stream, start, stop)
         missed = complete and bool(stream.id_field) and stop - start <= _MISSED_WITHIN
         if missed:
             marks = sorted(marks + self._missed(stream, marks, start, stop), key=lambda mark: int(mark["time"]))
@@ -66,10 +62,11 @@ class Marks:
         """Whether there may be more than these."""
         return len(marks) >= self._most
 
-    def label(self, stream: Stream, marks: Iterable[Mark], start: int) -> None:
-        """Fill in what is known of marks that have no label yet."""
-        asked = {mark["fields"].get(stream.id_field): mark for mark in marks if mark["label"] is None}
+    def label(self, stream: Stream, marks: Sequence[Mark]) -> None:
+        """Fill in what is known of marks, the oldest first; a label is never older than its sample."""
+        asked = {mark["fields"].get(stream.id_field): mark for mark in marks}
         asked.pop(None, None)
+        start = int(marks[0]["time"]) if marks else 0
         for ids in _chunks(list(asked)):
             one_of = ask.some(ask.equals("id", id) for id in ids)
             for id, label in self._labels(ask.every(_of(stream), ask.within(start), one_of)):
@@ -83,6 +80,16 @@ class Marks:
         found = self._influx.one(ask.rows([ask.field("id"), ask.field("label")], LABELS, where, limit=most))
         rows = [(row["time"], row["id"], row["label"]) for one in found for row in one.rows()]
         return rows, len(rows) >= most
+
+    def _count(self, stream: Stream, start: int, stop: int) -> tuple[int, int]:
+        here = ask.every(ask.within(start, stop), ask.equals(JOB_TAG, stream.job))
+        flagged, unscored = self._influx.ask(
+            *(
+                ask.rows([ask.of("count", "score", "count")], SCORES, ask.every(here, kind))
+                for kind in (ask.equals("anomalous", True), ask.equals("scored", False))
+            )
+        )
+        return _sum(flagged), _sum(unscored)
 
     def _missed(self, stream: Stream, marks: Sequence[Mark], start: int, stop: int) -> list[Mark]:
         """Samples of the range that are known to be true and were not flagged."""
@@ -166,11 +173,7 @@ def _key(stream: Stream, mark: Mark) -> tuple[Any, ...]:
     return (stream.measurement, mark["time"], *sorted(mark["tags"].items()))
 
 
-def _counted(where: Expression) -> Select:
-    return ask.rows([ask.of("count", "score", "count")], SCORES, where)
-
-
-def _count(found: Sequence[Series]) -> int:
+def _sum(found: Sequence[Series]) -> int:
     return sum(value for one in found for value in one.column("count"))
 
 

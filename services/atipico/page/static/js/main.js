@@ -14,7 +14,7 @@ import { keyOf, verdict, WORDS } from './verdicts.js';
 const LEAST_S = 0.05;
 const LATE_S = 5;
 const AGAIN_MS = 2000;
-const WHOLE_EVERY_MS = 30000; // what is told again and again by news alone may have missed something long ago
+const WHOLE_EVERY_MS = 30000; // of a short range: news alone may have missed what came late
 const RESET_MS = 3000;
 
 let jobs = [];
@@ -77,6 +77,7 @@ function changed() {
   chosen = -1;
   writeAddress(true);
   showControls();
+  $('plots').setAttribute('aria-busy', 'true');
   load();
 }
 
@@ -104,8 +105,9 @@ async function load() {
     setRestarts(parts.restarts);
     setParts(parts.parts);
     takeView(view);
+    $('plots').removeAttribute('aria-busy');
     follow(view);
-    if (isLive()) later(load, WHOLE_EVERY_MS);
+    if (isLive()) later(load, Math.max(WHOLE_EVERY_MS, (state.last / 60) * 1000));
   } catch (error) {
     if (error.name === 'AbortError') return;
     feed.stop();
