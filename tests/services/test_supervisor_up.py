@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from atipico.config import home
 from atipico.engines.embedded import processes
 from atipico.engines.embedded.down import purge
 from atipico.engines.embedded.prepare import check_room, make_folder, write_jobs, write_streams
-from atipico.engines.embedded.up import like_payments
+from atipico.engines.embedded.up import like_payments, scores_since
 from atipico.errors import NotYet, Refused
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -207,3 +210,44 @@ def test_the_rate_is_the_files_where_there_is_one_else_that_of_payments(run):
     assert rates(None, None) == {"payments": 20, "machine": 1}
     assert rates(None, 200.0) == {"payments": 200, "machine": 1}
     assert rates(Path('/a "quoted" file.csv'), 500.0) == {"payments": 20, "machine": 1, "file": 500}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "scores"),
+    [
+        (200, b'{"results":[{"statement_id":0}]}', 0),
+        (200, b'{"results":[{"series":[{"values":[[0,2]]},{"values":[[0,3]]}]}]}', 5),
+    ],
+)
+def test_the_scores_of_all_series_are_counted(run, monkeypatch, status, body, scores):
+    with a_store_that_answers(status, body) as port:
+        monkeypatch.setenv("ATIPICO_STORE_PORT", str(port))
+
+        assert scores_since(0) == scores
+
+
+def test_a_store_that_is_not_there_shows_no_scores_and_one_that_fails_is_quoted(run, monkeypatch):
+    assert scores_since(0) == 0
+
+    with a_store_that_answers(500, b'{"error":"out of paper"}') as port:
+        monkeypatch.setenv("ATIPICO_STORE_PORT", str(port))
+
+        with pytest.raises(NotYet, match="it answered 500: .*out of paper"):
+            scores_since(0)
+
+
+@contextlib.contextmanager
+def a_store_that_answers(status: int, body: bytes):
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()

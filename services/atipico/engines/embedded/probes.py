@@ -22,23 +22,23 @@ def answers(port: int, path: str) -> Probe:
     """GET http://127.0.0.1:`port``path` is answered with 2xx."""
 
     def probe(pid: int) -> bool:
-        return fetch(port, path, _PATIENCE_S) is not None
+        answer = fetch(port, path, _PATIENCE_S)
+        return answer is not None and 200 <= answer[0] < 300
 
     return probe
 
 
-def fetch(port: int, path: str, patience_s: float) -> bytes | None:
-    """The body that http://127.0.0.1:`port``path` answers; None when it does not, or not with 2xx. Never by a proxy."""
+def fetch(port: int, path: str, patience_s: float) -> tuple[int, bytes] | None:
+    """Status and body that http://127.0.0.1:`port``path` answers; None when it does not. Never by a proxy."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience_s)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
-        body = answer.read()
+        return answer.status, answer.read()
     except (OSError, http.client.HTTPException):
         return None
     finally:
         connection.close()
-    return body if 200 <= answer.status < 300 else None
 
 
 def listens(path: Path) -> Probe:

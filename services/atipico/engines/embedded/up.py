@@ -95,9 +95,19 @@ def _start(run: Path, deadline_s: float, say: Say) -> None:
                 raise NotYet(_why(run, part.name, f"is not up after {deadline_s:g} s"))
             time.sleep(_POLL_S)
     say("waiting for the first score")
-    while not scores_since(began_ns):
+    _await_score(run, began_ns, deadline, deadline_s)
+
+
+def _await_score(run: Path, began_ns: int, deadline: float, deadline_s: float) -> None:
+    while True:
+        try:
+            if scores_since(began_ns):
+                return
+            instead = ""
+        except NotYet as error:  # the store may still be coming up
+            instead = str(error)
         if time.monotonic() > deadline:
-            raise NotYet(_why(run, "host", f"has brought no score in {deadline_s:g} s"))
+            raise NotYet(instead or _why(run, "host", f"has brought no score in {deadline_s:g} s"))
         time.sleep(_POLL_S)
 
 
@@ -111,9 +121,18 @@ def _why(run: Path, part: str, what: str) -> str:
 
 
 def scores_since(time_ns: int) -> int:
-    """How many scores with a time after `time_ns` a reader of the store sees; 0 also while it does not answer."""
+    """How many scores with a time after `time_ns` a reader of the store sees; 0 also while it does not answer.
+
+    Raises NotYet with the store's own words when it answers that it can't tell.
+    """
     query = urlencode({"db": "atipico", "q": f'SELECT count("score") FROM "scores" WHERE time > {time_ns}'})  # noqa: S608
-    result = orjson.loads(fetch(port("store"), f"/query?{query}", 5.0) or b'{"results": [{}]}')["results"][0]
+    answer = fetch(port("store"), f"/query?{query}", 5.0)
+    if answer is None:
+        return 0
+    status, body = answer
+    if status != 200:
+        raise NotYet(f"store: asked for scores, it answered {status}: {body[:500].decode(errors='replace').strip()}")
+    result = orjson.loads(body)["results"][0]
     return sum(int(row[1]) for series in result.get("series", []) for row in series["values"])
 
 
