@@ -1,0 +1,66 @@
+"""What is asked of a store, by stream, job and time."""
+
+from __future__ import annotations
+
+from atipico.client.names import known
+from atipico.client.store import Store, Table
+from atipico.config import nanoseconds
+from atipico.wire.influxql.text import quoted
+from atipico.wire.sample import JOB_TAG, SOURCE_TAG
+
+LABELS, SCORES = "labels", "scores"
+SCORE_TYPES = {
+    "score": "float",
+    "threshold": "float",
+    "anomalous": "boolean",
+    "version": "string",
+    "scored": "boolean",
+    "why": "string",
+}
+
+
+def check_stream(store: Store, stream: str) -> str:
+    """The name of a stream that is there. Raises Unknown with the nearest."""
+    return known("stream", stream, store.streams(), f"database {store.database!r}")
+
+
+def samples(store: Store, stream: str, last: str) -> list[Table]:
+    """Samples of the last such while, the oldest first; an empty table with all columns where there is none."""
+    check_stream(store, stream)
+    found = store.ask(f"SELECT * FROM {quoted(stream)} WHERE {_within(last)}")  # noqa: S608 - names are quoted
+    return found or [Table(stream, {}, ["time", *store.tags(stream), *store.fields(stream)], [])]
+
+
+def scores(store: Store, job: str, last: str) -> list[Table]:
+    """Outcomes of a job. Raises Unknown with the nearest for a job that has none at all."""
+    named = store.ask(f"SHOW TAG VALUES FROM {quoted(SCORES)} WITH KEY = {quoted(JOB_TAG)}")
+    jobs = [name for table in named for name in table.column("value")]
+    known("job", job, jobs, f"the scores of database {store.database!r}")
+    of_job = f"{_within(last)} AND {quoted(JOB_TAG)} = {_text(job)}"
+    found = store.ask(f"SELECT * FROM {quoted(SCORES)} WHERE {of_job}")  # noqa: S608
+    return found or [Table(SCORES, {}, ["time", SOURCE_TAG, *SCORE_TYPES], [])]
+
+
+def jobs(store: Store) -> list[Table]:
+    """The newest outcome of each job and stream; the tags tell which."""
+    q = (
+        f'SELECT "version", "threshold", "score" FROM {quoted(SCORES)} '  # noqa: S608
+        f"GROUP BY {quoted(JOB_TAG)}, {quoted(SOURCE_TAG)} ORDER BY time DESC LIMIT 1"
+    )
+    return store.ask(q)
+
+
+def labels(store: Store, stream: str, last: str) -> list[Table]:
+    """Labels told in the last such while, of one stream or ("") of all."""
+    where = _within(last) + (f" AND {quoted(SOURCE_TAG)} = {_text(stream)}" if stream else "")
+    found = store.ask(f'SELECT {quoted(SOURCE_TAG)}, "id", "label" FROM {quoted(LABELS)} WHERE {where}')  # noqa: S608
+    return found or [Table(LABELS, {}, ["time", SOURCE_TAG, "id", "label"], [])]
+
+
+def _within(last: str) -> str:
+    return f"time > now() - {nanoseconds(last)}ns"
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

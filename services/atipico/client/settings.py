@@ -1,0 +1,59 @@
+"""Where the client finds the services: as the parts do, by the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from atipico.config import Seconds, Settings, run_dir
+from atipico.errors import Refused
+
+
+class ClientSettings(Settings):
+    """Each also by ATIPICO_CLIENT_<NAME>; the ports by ATIPICO_STORE_PORT and ATIPICO_CLASSIFIER_PORT."""
+
+    model_config = SettingsConfigDict(env_prefix="ATIPICO_CLIENT_", extra="forbid", populate_by_name=True)
+
+    store_url: str = ""
+    store_port: int = Field(8086, validation_alias=AliasChoices("ATIPICO_STORE_PORT", "store_port"))
+    classifier_url: str = ""
+    classifier_port: int = Field(8080, validation_alias=AliasChoices("ATIPICO_CLASSIFIER_PORT", "classifier_port"))
+    database: str = "atipico"
+    token: str = ""
+    token_file: str = ""
+    timeout: Seconds = Field(30.0, gt=0)
+
+    @field_validator("store_url", "classifier_url")
+    @classmethod
+    def _is_one(cls, url: str) -> str:
+        if url and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname):
+            raise ValueError("needed as http://HOST:PORT or https://HOST:PORT")
+        return url.rstrip("/")
+
+    def store(self) -> str:
+        return self.store_url or f"http://127.0.0.1:{self.store_port}"
+
+    def classifier(self) -> str:
+        return self.classifier_url or f"http://127.0.0.1:{self.classifier_port}"
+
+    def token_for(self, url: str) -> str:
+        """The token that was given; else the run folder's, which is told to this machine only."""
+        if self.token:
+            return self.token
+        path = Path(self.token_file) if self.token_file else run_dir() / "token" if is_local(url) else None
+        if path is None or not (self.token_file or path.is_file()):
+            return ""
+        try:
+            return path.read_text().strip()
+        except OSError as error:
+            raise Refused(
+                f"token file {path}: {error.strerror}; give token= or another ATIPICO_CLIENT_TOKEN_FILE"
+            ) from error
+
+
+def is_local(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
