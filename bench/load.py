@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from atipico.errors import Refused
+from atipico.errors import NotYet, Refused
 from atipico.ports import Position
 from atipico.sources import make
 from atipico.wire.lines import write
@@ -50,8 +50,14 @@ class Store:
         self.post(write(samples))
 
     def post(self, lines: bytes) -> None:
-        """The same with lines that are written already."""
-        self._ask("POST", f"/write?{urlencode({'db': DATABASE, 'precision': 'ns'})}", lines, 204)
+        """The same with lines that are written already. A store that says "not yet" is asked again."""
+        path = f"/write?{urlencode({'db': DATABASE, 'precision': 'ns'})}"
+        while True:
+            try:
+                self._ask("POST", path, lines, 204)
+                return
+            except NotYet as error:
+                time.sleep(error.retry_after_s)
 
     def create(self) -> None:
         """Make the database."""

@@ -93,7 +93,10 @@ def show(forest: str, fields: int, repetitions: Sequence[Repetition], latency: L
     first = repetitions[0]
     on = machine()
     console.print(f"{on['cores']} cores, {on['system']}, Python {on['python']}; payments of {fields} fields")
-    console.print(f"samples a repetition: {first.ours.samples:,} and {first.naive.samples:,}; naive model: {forest}")
+    console.print(
+        f"samples a repetition: {first.ours.samples:,} and {first.naive.samples:,}; naive model: {forest}",
+        soft_wrap=True,
+    )
     console.print()
     console.print(table)
     if latency:
@@ -102,9 +105,10 @@ def show(forest: str, fields: int, repetitions: Sequence[Repetition], latency: L
         console.print(
             f"write to visible at {latency.rate:g} samples/s, {latency.samples:,} samples, all seen: "
             f"p50 {latency.p50_ms:.1f} ms, p90 {latency.p90_ms:.1f} ms, p99 {latency.p99_ms:.1f} ms, "
-            f"most {latency.most_ms:.1f} ms"
+            f"most {latency.most_ms:.1f} ms",
+            soft_wrap=True,
         )
-        console.print(f"cores busy meanwhile: {cores}")
+        console.print(f"cores busy meanwhile: {cores}", soft_wrap=True)
 
 
 def _all(row: Row, repetitions: Sequence[Repetition], chain: str) -> list[float]:
