@@ -232,7 +232,7 @@ def test_a_store_that_is_not_there_shows_no_scores_and_one_that_fails_is_quoted(
     with a_store_that_answers(500, b'{"error":"out of paper"}') as port:
         monkeypatch.setenv("ATIPICO_STORE_PORT", str(port))
 
-        with pytest.raises(NotYet, match="it answered 500: .*out of paper"):
+        with pytest.raises(NotYet, match=r"it answered 500: .*out of paper"):
             scores_since(0)
 
 
