@@ -11,8 +11,8 @@ from atipico import sources
 from atipico.checks import check_feature, check_scorer, check_source
 from atipico.features import FEATURES
 from atipico.ports import Batch, ModelInfo, Scored
+from atipico.scorers import SCORERS
 from atipico.scorers.http import HttpScorer
-from atipico.scorers.sum import SumScorer
 from scripted import ScriptedClassifier
 
 ROWS = np.random.default_rng(5).normal(size=(40, 3))
@@ -40,8 +40,9 @@ def test_every_feature_keeps_its_promises(name):
     check_feature(FEATURES[name])
 
 
-def test_the_sum_keeps_a_scorers_promises():
-    check_scorer(SumScorer(), ROWS)
+@pytest.mark.parametrize("name", SCORERS)
+def test_every_scorer_that_works_alone_keeps_its_promises(name):
+    check_scorer(SCORERS[name](), ROWS)
 
 
 def test_the_http_scorer_keeps_a_scorers_promises_also_with_rows_that_are_refused():

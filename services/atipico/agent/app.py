@@ -17,9 +17,10 @@ from atipico.agent.work import SumWork
 from atipico.agent.works import Works
 from atipico.config import PACKAGE, Seconds, Settings, load, run_dir, socket_path
 from atipico.errors import Refused
+from atipico.features.spec import nearest
 from atipico.metrics import start_beating
+from atipico.scorers import SCORERS
 from atipico.scorers.http import HttpScorer
-from atipico.scorers.sum import SumScorer
 from atipico.web import serve_metrics
 
 
@@ -41,7 +42,7 @@ class AgentSettings(Settings):
 
 
 def run(socket: str | None = None, scorer: str | None = None) -> None:
-    """Serve in the foreground until SIGTERM. scorer "sum": alone, without jobs and classifier."""
+    """Serve in the foreground until SIGTERM. scorer: one of SCORERS, alone, without jobs and classifier."""
     logs.start("agent")
     settings = load(AgentSettings, socket=socket)
     path = Path(settings.socket) if settings.socket else socket_path("agent")
@@ -63,10 +64,10 @@ def run(socket: str | None = None, scorer: str | None = None) -> None:
 
 
 def _work(settings: AgentSettings, scorer: str | None) -> Open:
-    if scorer == "sum":
-        return lambda options, session: SumWork(SumScorer())
     if scorer is not None:
-        raise Refused(f"no scorer {scorer!r} that works alone; there is sum")
+        if scorer not in SCORERS:
+            raise Refused(f"no scorer {scorer!r} that works alone{nearest(scorer, SCORERS)}")
+        return lambda options, session: SumWork(SCORERS[scorer]())
     url, timeout_s = f"http://{settings.classifier_host}:{settings.classifier_port}", settings.classifier_timeout
     run = run_dir()
     return Works(run / "jobs", run / "agent", lambda job, stop: HttpScorer(url, job.model, timeout_s, stop)).open

@@ -39,7 +39,9 @@ def classifier(
 
 def agent(
     socket: Annotated[str | None, typer.Option(metavar="PATH", help="The Unix socket to listen on.")] = None,
-    scorer: Annotated[str | None, typer.Option(help='Who scores: "classifier", or "sum" of the fields.')] = None,
+    scorer: Annotated[
+        str | None, typer.Option(help='Work alone, without jobs and classifier: a scorer of the shelf, such as "sum".')
+    ] = None,
 ) -> None:
     """Make features of samples that come over a socket (Kapacitor's UDF protocol) and answer their scores."""
     from atipico.agent.app import run
