@@ -1,4 +1,4 @@
-"""Takes the pictures of a running page: `python bench/screenshots.py FOLDER [--page URL] [--job NAME] [--last SECONDS]`.
+"""Takes the pictures of a running page: `python bench/screenshots.py FOLDER [--page URL] [--job NAME] [--last S]`.
 
 Starts nothing: the stack has to be up (./up.sh), best for some minutes, so that there is something to see. Needs
 playwright (dependency group dev) and a Chromium: /usr/bin/chromium, or the one that ATIPICO_CHROMIUM names.

@@ -17,6 +17,7 @@ Mark = dict[str, Any]
 OUTCOME = ("score", "threshold", "anomalous", "version", "scored", "why")
 _TOLD = ask.some([ask.equals("anomalous", True), ask.equals("scored", False)])
 _AT_ONCE = 50  # statements, or alternatives, in one request
+_LISTED = 100  # marks of a range that has too many to mark each
 _KEPT = 5000  # samples that are remembered, so that a mark is looked up once
 _MISSED_WITHIN = 3600 * 10**9  # ns; in longer ranges those are not looked for
 
@@ -38,9 +39,11 @@ class Marks:
         flagged, unscored: how many there are. complete: whether all are among `marks`. missed: whether those were
         looked for.
         """
-        marks = self.newest(stream, start, stop)
-        self.label(stream, marks)
+        marks = self._rows(stream, start, stop)
         complete = not self.full(marks)
+        marks = marks if complete else marks[-_LISTED:]
+        self._add_samples(stream, marks)
+        self.label(stream, marks)
         flagged = sum(mark["anomalous"] is True for mark in marks)
         unscored = len(marks) - flagged
         if not complete:
@@ -52,11 +55,14 @@ class Marks:
 
     def newest(self, stream: Stream, start: int, stop: int | None = None) -> list[Mark]:
         """The newest anomalies and unscored samples from `start` on, the oldest first; labels are not looked up."""
+        marks = self._rows(stream, start, stop)
+        self._add_samples(stream, marks)
+        return marks
+
+    def _rows(self, stream: Stream, start: int, stop: int | None) -> list[Mark]:
         where = ask.every(ask.within(start, stop), ask.equals(JOB_TAG, stream.job), _TOLD)
         found = self._influx.one(ask.rows([ask.ALL], SCORES, where, newest=self._most))
-        marks = [_mark(row) for one in found for row in one.rows()]
-        self._add_samples(stream, marks)
-        return marks[::-1]
+        return [_mark(row) for one in found for row in one.rows()][::-1]
 
     def full(self, marks: Sequence[Mark]) -> bool:
         """Whether there may be more than these."""
