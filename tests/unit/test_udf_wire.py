@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from atipico.errors import Refused
 from atipico.wire.frames import MOST_BYTES, Splitter, frame, point_frames, point_of, varint
-from atipico.wire.points import AnswerWriter, group_of, read_answer, read_points, write_point
+from atipico.wire.points import AnswerWriter, PointWriter, group_of, read_answer, read_points, write_point
 from atipico.wire.sample import Sample, Score
 from atipico.wire.udf_pb2 import Point, Request, Response
 
@@ -45,7 +45,8 @@ def test_bytes_that_are_no_frames_are_refused_and_not_collected_for_ever(garbage
 
 @given(st.lists(samples, min_size=1, max_size=8))
 def test_points_carry_samples_field_by_field(many):
-    points = [write_point(sample, "atipico", *group_of(sample.tags, "shard")) for sample in many]
+    writer = PointWriter("atipico")
+    points = [writer.write(sample) for sample in many]
 
     messages = Splitter().feed(point_frames(points))
     block = read_points([point_of(message) for message in messages], None)

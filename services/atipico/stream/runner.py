@@ -21,8 +21,7 @@ from atipico.stream.settings import HostSettings
 from atipico.stream.store import LogBlock, LogGone, StoreClient
 from atipico.wire import lines
 from atipico.wire.frames import point_of
-from atipico.wire.points import group_of, write_point
-from atipico.wire.sample import SHARD_TAG, Sample
+from atipico.wire.points import PointWriter
 from atipico.wire.udf_pb2 import Response
 
 _MOST_PAUSE_S = 2.0
@@ -38,6 +37,7 @@ class JobRunner:
     def __init__(self, job: Job, settings: HostSettings, socket: Path, ledger: Ledger, stop: threading.Event) -> None:
         self._job, self._settings, self._socket = job, settings, socket
         self._ledger, self._stop, self._kept = ledger, stop, True
+        self._points = PointWriter(job.database)
         self._outcomes = OutcomeLines(job.name, job.scores)
         self._log = structlog.get_logger("host").bind(job=job.name)
         self._source = self._client()
@@ -143,12 +143,8 @@ class JobRunner:
         self._log.debug("sends", request_id=id, log_from=offset, log_to=block.after)
         self._in.inc(len(samples))
         pending.add([(self._outcomes.head(sample.measurement, sample.tags), sample.time) for sample in samples])
-        link.send_points([self._point(sample) for sample in samples])
+        link.send_points([self._points.write(sample) for sample in samples])
         return len(samples)
-
-    def _point(self, sample: Sample) -> bytes:
-        group, dimensions = group_of(sample.tags, SHARD_TAG)
-        return write_point(sample, self._job.database, group, dimensions)
 
     def _take_answers(self, link: Link, pending: Pending, ended: list[BaseException]) -> None:
         try:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from google.protobuf.message import DecodeError
 
 from atipico.wire.frames import varint
-from atipico.wire.sample import Sample, Score, Value
+from atipico.wire.sample import SHARD_TAG, Sample, Score, Value
 from atipico.wire.udf_pb2 import Point
 
 FIELD_MAPS = ("fieldsDouble", "fieldsInt", "fieldsString", "fieldsBool")
@@ -64,8 +64,12 @@ def _column(maps: Sequence[Sequence[Mapping[str, Value]]], name: str) -> list[Va
 
 def write_point(sample: Sample, database: str, group: str, dimensions: Sequence[str]) -> bytes:
     """A sample as Kapacitor sends it."""
-    point = Point(
-        time=sample.time,
+    return _time_and_fields(sample) + _head(sample, database, group, dimensions)
+
+
+def _head(sample: Sample, database: str, group: str, dimensions: Sequence[str]) -> bytes:
+    """What every point of a series repeats."""
+    head = Point(
         name=sample.measurement,
         database=database,
         retentionPolicy="autogen",
@@ -73,6 +77,11 @@ def write_point(sample: Sample, database: str, group: str, dimensions: Sequence[
         dimensions=dimensions,
         tags=sample.tags,
     )
+    return head.SerializeToString()
+
+
+def _time_and_fields(sample: Sample) -> bytes:
+    point = Point(time=sample.time)
     maps: dict[type, Any] = {
         float: point.fieldsDouble,
         int: point.fieldsInt,
@@ -82,6 +91,23 @@ def write_point(sample: Sample, database: str, group: str, dimensions: Sequence[
     for name, value in sample.fields.items():
         maps[type(value)][name] = value
     return point.SerializeToString()
+
+
+class PointWriter:
+    """Samples of one database as Kapacitor sends them. What a series repeats is encoded once."""
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+        self._heads: dict[tuple[str, tuple[tuple[str, str], ...]], bytes] = {}
+
+    def write(self, sample: Sample) -> bytes:
+        key = (sample.measurement, tuple(sample.tags.items()))
+        head = self._heads.get(key)
+        if head is None:
+            if len(self._heads) > 100_000:
+                self._heads.clear()
+            head = self._heads[key] = _head(sample, self._database, *group_of(sample.tags, SHARD_TAG))
+        return _time_and_fields(sample) + head
 
 
 def group_of(tags: Mapping[str, str], shard: str) -> tuple[str, Sequence[str]]:
