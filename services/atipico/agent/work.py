@@ -88,21 +88,28 @@ def _all_numbers(block: PointBlock) -> Rows:
 def _answers(
     block: PointBlock, rows: Rows, scorer: Scorer, columns: Sequence[str] | None, writer: AnswerWriter
 ) -> list[bytes]:
-    good = [at for at in range(len(block.times)) if at not in rows.refused] if rows.refused else range(len(block.times))
+    told = outcomes(rows, scorer, columns)
+    return [writer.write(head, outcome) for head, outcome in zip(block.heads, told, strict=True)]
+
+
+def outcomes(rows: Rows, scorer: Scorer, columns: Sequence[str] | None) -> list[Score]:
+    """The outcome of each row, in their order. columns: the features' names; None: whatever there is, in its order."""
+    m = len(rows.values)
+    good = [at for at in range(m) if at not in rows.refused] if rows.refused else range(m)
     values = rows.values[good] if rows.refused else rows.values
     info, scored, values = _scored(values, scorer, columns)
-    outcomes: list[Any] = [None] * len(block.times)
+    told: list[Any] = [None] * m
     decided = scored.scores >= scored.threshold
     why = Why(info)
     for row, (at, score, anomalous) in enumerate(zip(good, scored.scores.tolist(), decided.tolist(), strict=True)):
         if row in scored.refused:
-            outcomes[at] = Score.refused(scored.refused[row], scored.threshold, scored.version)
+            told[at] = Score.refused(scored.refused[row], scored.threshold, scored.version)
         else:
-            told = why.of(values[row]) if anomalous else ""
-            outcomes[at] = Score(score, scored.threshold, anomalous, scored.version, True, told)
+            reason = why.of(values[row]) if anomalous else ""
+            told[at] = Score(score, scored.threshold, anomalous, scored.version, True, reason)
     for at, reason in rows.refused.items():
-        outcomes[at] = Score.refused(reason, scored.threshold, scored.version)
-    return [writer.write(head, outcome) for head, outcome in zip(block.heads, outcomes, strict=True)]
+        told[at] = Score.refused(reason, scored.threshold, scored.version)
+    return told
 
 
 def _scored(values: np.ndarray, scorer: Scorer, columns: Sequence[str] | None) -> tuple[ModelInfo, Scored, np.ndarray]:

@@ -39,6 +39,7 @@ class File:
         if missing := [column for column in d.columns() if column not in types]:
             raise Refused(f"{path}: lacks {', '.join(missing)}; it has {', '.join(types)}")
         self.measurement = d.measurement
+        self.fields, self.id_field = tuple(d.fields), d.id
         self._names = [*d.fields, "event_time"]
         clock = _clock(d, types[d.time])
         if not any(time for (time,) in Rows(path, [clock]).at(0, 100)):
