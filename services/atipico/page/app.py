@@ -17,5 +17,5 @@ def run(port: int | None = None, host: str | None = None) -> None:
     logs.start("page")
     settings = load(PageSettings, port=port, host=host)
     refuse_busy_port("page", settings.host, settings.port)
-    start_beating("page")
+    start_beating("page", store=settings.address())
     serve("page", create_app(settings), settings.host, settings.port, settings.clients + _THREADS)

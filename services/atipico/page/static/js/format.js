@@ -8,6 +8,9 @@ export const number = (value) =>
 
 export const whole = (value) => (value === null || value === undefined ? '–' : new Intl.NumberFormat('en').format(value));
 
+/** With three digits, where many stand side by side. */
+export const brief = (value) => (Math.abs(value) >= 1000 ? number(value) : String(Number(value.toPrecision(3))));
+
 /** ns as text -> ms as a number, and seconds. */
 export const ms = (ns) => Number(ns.slice(0, -6) || 0) + Number(ns.slice(-6)) / 1e6;
 export const seconds = (ns) => ms(ns) / 1e3;

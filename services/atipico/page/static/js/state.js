@@ -1,7 +1,7 @@
 // What is looked at: job, field, and the last so many seconds or a fixed range. The address bar holds it.
 
 export const RANGES = [[60, '1 min'], [300, '5 min'], [900, '15 min'], [3600, '1 h'], [36000, '10 h']];
-const DEFAULT = 900;
+const DEFAULT = 300;
 
 export const state = { job: '', field: '', last: DEFAULT, from: null, to: null };
 

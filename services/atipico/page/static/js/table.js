@@ -1,6 +1,6 @@
 // The newest anomalies: when, how sure, why, what it was, and whether it was true.
 import { $, el, keep, put } from './dom.js';
-import { clock, count, number, seconds } from './format.js';
+import { brief, clock, count, number, seconds } from './format.js';
 import { height } from './scale.js';
 import { keyOf, shape, verdict, WORDS } from './verdicts.js';
 
@@ -64,9 +64,9 @@ function why(mark) {
   if (!found) return el('span', {}, mark.why || '–');
   return el('ul', {}, ...found.map(({ name, value, usual }) => el('li', {},
     el('span', { class: 'name' }, name), ' ',
-    el('b', {}, number(value)),
+    el('b', {}, brief(value)),
     el('span', { class: 'way', 'aria-hidden': 'true' }, value >= usual ? '↑' : '↓'),
-    el('span', { class: 'soft' }, `usual ${number(usual)}`))));
+    el('span', { class: 'soft' }, `usual ${brief(usual)}`))));
 }
 
 /** The sample's fields without those that only count time, the drawn one first. */
