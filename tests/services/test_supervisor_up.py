@@ -42,6 +42,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setenv("ATIPICO_RUN", str(folder))
     monkeypatch.setenv("ATIPICO_STORE_PORT", str(free_port()))
     monkeypatch.setenv("ATIPICO_CLASSIFIER_PORT", str(free_port()))
+    monkeypatch.setenv("ATIPICO_PAGE_PORT", str(free_port()))
     monkeypatch.setenv("PYTHONPATH", str(SERVICES))
     yield folder
     for several in processes.running(folder).values():

@@ -14,7 +14,7 @@ import pytest
 
 from waiting import until
 
-PARTS = ("supervisor", "store", "classifier", "agent", "host", "generator")
+PARTS = ("supervisor", "store", "classifier", "agent", "host", "generator", "page")
 
 
 def test_up_returns_when_the_first_score_can_be_read(stack):

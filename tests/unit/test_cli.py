@@ -30,7 +30,7 @@ def test_help_names_every_command_a_person_types(atipico):
     done = atipico("--help")
 
     assert done.returncode == 0
-    for word in ("up", "down", "status", "logs", "store", "classifier", "agent", "host", "generator"):
+    for word in ("up", "down", "status", "logs", "store", "classifier", "agent", "host", "generator", "page"):
         assert f"\n  {word} " in done.stdout
     assert "supervisor" not in done.stdout
 
@@ -56,7 +56,7 @@ def test_an_error_is_one_sentence_on_standard_error(atipico):
 def test_status_has_a_row_for_every_part_also_when_nothing_runs(atipico):
     parts = json.loads(atipico("status", "--json").stdout)["parts"]
 
-    assert [row["name"] for row in parts] == ["supervisor", "store", "classifier", "agent", "host", "generator"]
+    assert [row["name"] for row in parts] == ["supervisor", "store", "classifier", "agent", "host", "generator", "page"]
     assert {row["state"] for row in parts} == {"stopped"}
     assert {row["pid"] for row in parts} == {None}
 

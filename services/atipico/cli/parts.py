@@ -70,6 +70,13 @@ def generator(
     run(config=config, source=source, measurement=measurement, rate=rate, speed=speed, file=file)
 
 
+def page(port: Port = None, host: Host = None) -> None:
+    """Show streams, scores and the health of the parts in a browser."""
+    from atipico.page.app import run
+
+    run(port=port, host=host)
+
+
 def supervisor(
     guard: Annotated[int | None, typer.Option(help="The process that starts this one again.")] = None,
 ) -> None:
@@ -85,6 +92,6 @@ def supervisor(
 
 
 def add_to(app: typer.Typer) -> None:
-    for part in (store, classifier, agent, host, generator):
+    for part in (store, classifier, agent, host, generator, page):
         app.command(rich_help_panel=PARTS)(part)
     app.command(hidden=True)(supervisor)

@@ -21,7 +21,7 @@ def run(port: int | None = None, host: str | None = None, data: Path | str | Non
     refuse_busy_port("store", settings.host, settings.port)  # before the log is read, which may take a while
     databases = Databases(settings)
     app, tidy = create_app(databases, settings), Tidy(databases, settings)
-    start_beating("store")
+    start_beating("store", store=f"http://127.0.0.1:{settings.port}")
     try:
         serve("store", app, settings.host, settings.port, settings.threads, databases.end_waiting)
     finally:

@@ -29,7 +29,7 @@ class Part:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-def port(part: Literal["store", "classifier"]) -> int:
+def port(part: Literal["store", "classifier", "page"]) -> int:
     """The port that a part listens on: ATIPICO_<PART>_PORT, else its config.toml's."""
     variable = f"ATIPICO_{part.upper()}_PORT"
     given = os.environ.get(variable) or tomllib.loads((PACKAGE / part / "config.toml").read_text())["port"]
@@ -38,7 +38,7 @@ def port(part: Literal["store", "classifier"]) -> int:
     return int(given)
 
 
-def url(part: Literal["store", "classifier"]) -> str:
+def url(part: Literal["store", "classifier", "page"]) -> str:
     """Where a part answers on this machine."""
     return f"http://127.0.0.1:{port(part)}"
 
@@ -52,6 +52,7 @@ def embedded() -> list[Part]:
         Part("agent", listens(agent), f"unix:{agent}"),
         Part("host", beats("host")),
         Part("generator", beats("generator"), words=("--config", str(run_dir() / "generator.toml"))),
+        Part("page", answers(port("page"), "/ping"), url("page")),
     ]
 
 
@@ -64,6 +65,7 @@ def environment() -> dict[str, str]:
         "ATIPICO_RUN": str(run_dir()),
         "ATIPICO_STORE_PORT": str(port("store")),
         "ATIPICO_CLASSIFIER_PORT": str(port("classifier")),
+        "ATIPICO_PAGE_PORT": str(port("page")),
         "OMP_NUM_THREADS": "1",  # numeric libraries start a thread a core otherwise, in each part
         "PYTHONUNBUFFERED": "1",
     }

@@ -34,6 +34,7 @@ def check_ports() -> None:
     """Raises Refused when something listens on a port of ours."""
     refuse_busy_port("store", "127.0.0.1", port("store"))
     refuse_busy_port("classifier", "127.0.0.1", port("classifier"))
+    refuse_busy_port("page", "127.0.0.1", port("page"))
 
 
 def make_folder(run: Path) -> None:

@@ -54,7 +54,7 @@ def up(data: Path | None, rate: float | None, say: Say) -> dict[str, str]:
 
 def addresses() -> dict[str, str]:
     """Where the parts of this run folder answer."""
-    return {"store": url("store"), "classifier": url("classifier")}
+    return {"store": url("store"), "classifier": url("classifier"), "page": url("page")}
 
 
 def like_payments(data: Path) -> str | None:
