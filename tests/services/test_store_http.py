@@ -82,6 +82,15 @@ def test_a_good_body_is_answered_204_and_a_bad_line_as_influxdb_says_it(client):
     assert [line.split()[-1] for line in lines(client, "cpu").splitlines()] == [b"1", b"2", b"3", b"4", b"5"]
 
 
+@pytest.mark.parametrize("bad", [b"foo\rX-Evil: 1\r", b"foo\x00\x1b", "ñ".encode(), b"\xff\xfe"])
+def test_a_refused_line_with_odd_bytes_is_refused_like_any_other(client, bad):
+    answer = write(client, b"cpu v=1 1\n" + bad + b"\n")
+
+    assert answer.status_code == 400
+    assert answer.json["error"].startswith("partial write: unable to parse 'foo" if b"foo" in bad else "partial write")
+    assert len(lines(client, "cpu").splitlines()) == 1
+
+
 @pytest.mark.parametrize("body", [b"", b"\n", b"# nothing\n"])
 def test_a_body_that_says_nothing_is_well(client, body):
     assert write(client, body).status_code == 204
@@ -239,6 +248,15 @@ def test_the_log_remembers_who_reads_it(made):
 
 
 # ---------------------------------------------------------------- who may
+
+
+def test_a_reader_that_says_nonsense_spoils_the_log_for_nobody(client):
+    ask = {"db": "atipico", "measurement": "cpu"}
+
+    nonsense = client.get("/log", query_string={**ask, "reader": "fool", "done": "9" * 25})
+    other = client.get("/log", query_string={**ask, "reader": "host", "done": 5})
+
+    assert (nonsense.status_code, other.status_code) == (400, 200)
 
 
 def test_on_loopback_a_page_of_another_site_may_not_write(client):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -32,6 +33,7 @@ _STATUS: dict[type[Exception], int] = {
     NotYet: 503,
 }
 _V2_CODES = {400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not found", 413: "request too large"}
+_NO_HEADER = re.compile(r"[^ -~]")  # a refused line that is told again may hold anything
 _say = structlog.get_logger("store")
 
 
@@ -107,7 +109,7 @@ def complain(error: Exception) -> Response:
     if isinstance(error, LogGone):
         body |= {"oldest": error.oldest, "end": error.end}  # type: ignore[dict-item]
     response = answer(body, status)
-    response.headers["X-Influxdb-Error"] = text[:500].encode("ascii", "replace").decode().replace("\n", " ")
+    response.headers["X-Influxdb-Error"] = _NO_HEADER.sub(" ", text[:500])
     if isinstance(error, NotYet):
         response.headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
     return response

@@ -64,6 +64,6 @@ def _number(name: str, default: float) -> float:
     text = request.args.get(name)
     if text is None:
         return default
-    if not text.replace(".", "", 1).isdecimal() or len(text) > 25:
-        raise Refused(f"{name}={text[:40]!r} is no number; see the store's README")
+    if not text.replace(".", "", 1).isdecimal() or len(text) > 25 or float(text) >= 2**63:
+        raise Refused(f"{name}={text[:40]!r} is no number that can be meant; see the store's README")
     return float(text) if "." in text else int(text)
