@@ -37,6 +37,18 @@ def test_a_ledger_goes_on_at_the_newest_mark_it_committed(tmp_path):
     assert (fallen, again.newest()) == ([4, 3, 2], Mark())
 
 
+def test_a_stream_that_pauses_leaves_the_older_snapshots_to_fall_back_to(tmp_path):
+    ledger = Ledger(tmp_path / "payments.json")
+    ledger.commit(Mark(10, "older"))
+
+    for offset in (20, 30, 40, 50):
+        ledger.commit(Mark(offset, "newest"))
+
+    assert ledger.newest() == Mark(50, "newest")
+    ledger.drop_newest()
+    assert ledger.newest() == Mark(10, "older")
+
+
 @pytest.mark.parametrize("torn", [b"", b'[[1,"x"', b'{"a":1}', b'[["x",1]]'])
 def test_a_torn_ledger_counts_as_none(tmp_path, torn):
     (tmp_path / "payments.json").write_bytes(torn)

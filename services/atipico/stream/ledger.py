@@ -36,8 +36,9 @@ class Ledger:
         return self._marks[-1] if self._marks else Mark()
 
     def commit(self, mark: Mark) -> None:
-        """Keep a mark; it is on disk when this returns."""
-        self._write([*self._marks, mark][-KEPT:])
+        """Keep a mark; it is on disk when this returns. One of the same snapshot as the newest takes its place."""
+        others = self._marks if mark.snapshot != self.newest().snapshot else self._marks[:-1]
+        self._write([*others, mark][-KEPT:])
 
     def drop_newest(self) -> None:
         """Fall back to the mark before: the agent can't take the newest one back."""
