@@ -10,6 +10,8 @@ from atipico.errors import NotYet
 from atipico.wire.points import read_answer
 from atipico.wire.sample import Score
 
+MOST_BYTES = 32 * 2**20  # of points; half of what an agent keeps before it leaves points out
+
 
 class Row(NamedTuple):
     """What an answer needs to become an outcome."""
@@ -23,22 +25,27 @@ class Pending:
     """One thread adds what it sends, another matches what is answered. Bounded: `wait_for_room` holds the sender."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self._most, self._bytes = most, 0
         self.sent = self.taken = 0  # samples of this session so far, and those of them that were answered
         self._samples: deque[tuple[str, int]] = deque()  # head of the outcome, time
+        self._blocks: deque[tuple[int, int]] = deque()  # `sent` behind a block, its bytes
         self._offsets: deque[int] = deque()  # one for each snapshot that was asked for
         self._changed = threading.Condition()
 
     def wait_for_room(self, timeout_s: float) -> bool:
-        """Whether fewer than the bound are unanswered, at the latest after `timeout_s`."""
+        """Whether fewer samples and bytes than the bounds are unanswered, at the latest after `timeout_s`."""
         with self._changed:
-            return self._changed.wait_for(lambda: len(self._samples) < self._most, timeout_s)
+            return self._changed.wait_for(
+                lambda: len(self._samples) < self._most and self._bytes < MOST_BYTES, timeout_s
+            )
 
-    def add(self, samples: list[tuple[str, int]]) -> None:
-        """Samples that are about to be sent, in their order."""
+    def add(self, samples: list[tuple[str, int]], size: int = 0) -> None:
+        """Samples that are about to be sent, in their order. size: bytes of their points."""
         with self._changed:
             self._samples.extend(samples)
             self.sent += len(samples)
+            self._bytes += size
+            self._blocks.append((self.sent, size))
 
     def add_snapshot(self, offset: int) -> None:
         """A snapshot that is about to be asked for; `offset` is where the samples sent so far end."""
@@ -56,6 +63,8 @@ class Pending:
                     raise NotYet(f"the agent answered the sample of {time} ns where that of {due} ns was due")
                 rows.append(Row(head, time, score))
             self.taken += len(rows)
+            while self._blocks and self._blocks[0][0] <= self.taken:
+                self._bytes -= self._blocks.popleft()[1]
             self._changed.notify()
         return rows
 

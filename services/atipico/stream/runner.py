@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from atipico import logs
+from atipico.config import run_dir
 from atipico.errors import AtipicoError, NotYet, Refused
 from atipico.metrics import BACKLOG, HOPS, LAG, LOST, RETRIES, SAMPLES_IN, SAMPLES_OUT
 from atipico.registry.jobs import Job
@@ -18,13 +19,14 @@ from atipico.stream.link import Link
 from atipico.stream.outcomes import OutcomeLines
 from atipico.stream.pending import Pending, Row
 from atipico.stream.settings import HostSettings
-from atipico.stream.store import LogBlock, LogGone, StoreClient
+from atipico.stream.store import LogBlock, LogGone, NotTaken, StoreClient
 from atipico.wire import lines
 from atipico.wire.frames import point_of
 from atipico.wire.points import PointWriter
 from atipico.wire.udf_pb2 import Response
 
 _MOST_PAUSE_S = 2.0
+_SAID_EVERY = 240  # tries: about once a minute while it lasts
 
 
 class JobRunner:
@@ -118,7 +120,16 @@ class JobRunner:
             pending.add_snapshot(offset)
             link.ask_snapshot()
         else:
-            self._ledger.commit(self._ledger.newest()._replace(offset=offset))
+            self._commit(self._ledger.newest()._replace(offset=offset))
+
+    def _commit(self, mark: Mark) -> bool:
+        """Whether the disk took the mark; when it is full the job goes on with the mark it has."""
+        try:
+            self._ledger.commit(mark)
+        except OSError as error:
+            self._log.error("no mark, more is done again after a crash", offset=mark.offset, error=str(error))
+            return False
+        return True
 
     def _read(self, offset: int | None) -> LogBlock:
         job, settings = self._job, self._settings
@@ -142,8 +153,10 @@ class JobRunner:
         id = logs.batch(link.session, pending.sent, len(samples))
         self._log.debug("sends", request_id=id, log_from=offset, log_to=block.after)
         self._in.inc(len(samples))
-        pending.add([(self._outcomes.head(sample.measurement, sample.tags), sample.time) for sample in samples])
-        link.send_points([self._points.write(sample) for sample in samples])
+        points = [self._points.write(sample) for sample in samples]
+        heads = [(self._outcomes.head(sample.measurement, sample.tags), sample.time) for sample in samples]
+        pending.add(heads, sum(map(len, points)))
+        link.send_points(points)
         return len(samples)
 
     def _take_answers(self, link: Link, pending: Pending, ended: list[BaseException]) -> None:
@@ -170,9 +183,8 @@ class JobRunner:
         kind = response.WhichOneof("message")
         if kind == "snapshot":
             offset = pending.snapshot_offset()
-            self._kept = bool(response.snapshot.snapshot)  # not when the agent's disk is full
-            if self._kept:
-                self._ledger.commit(Mark(offset, response.snapshot.snapshot.decode()))
+            snapshot = response.snapshot.snapshot.decode()  # empty when the agent's disk is full
+            self._kept = bool(snapshot) and self._commit(Mark(offset, snapshot))
             pending.snapshot_taken()
         elif kind == "error":
             raise Refused(f"agent: {response.error.error}")
@@ -180,22 +192,32 @@ class JobRunner:
     def _write(self, rows: list[Row]) -> None:
         line: Callable[..., str] = self._outcomes.line
         body = "\n".join([line(row.head, row.score, row.time) for row in rows]).encode()
+        tries = 0
         while True:
             try:
                 self._sink.write(self._job.database, body)
                 break
             except NotYet as error:
+                if tries % _SAID_EVERY == 0:
+                    self._log.warning("outcomes wait for the store", error=str(error), rows=len(rows), tries=tries)
+                tries += 1
                 RETRIES.labels("store").inc()
                 if self._stop.wait(error.retry_after_s / 4):
                     raise
-            except Refused as error:  # some rows do not fit what others wrote into the measurement
-                LOST.labels("outcome refused by the store").inc()
+            except NotTaken as error:  # some rows do not fit what others wrote into the measurement
+                LOST.labels("outcome refused by the store").inc(min(error.lines, len(rows)))
                 self._log.error("outcomes refused", error=str(error), rows=len(rows))
                 break
+            except Refused:  # all of them: too much at once, say
+                if len(rows) < 2:
+                    raise
+                self._write(rows[: len(rows) // 2])
+                return self._write(rows[len(rows) // 2 :])
         self._out.inc(len(rows))
         now = time.time_ns()
         self._lag.set(max(0.0, (now - rows[-1].time) / 1e9))
         HOPS.took("scored", *[max(0.0, (now - row.time) / 1e9) for row in rows[:: 1 + len(rows) // 8]])
 
     def _client(self) -> StoreClient:
-        return StoreClient(self._settings.store_host, self._settings.store_port, self._settings.store_timeout)
+        settings = self._settings
+        return StoreClient(settings.store_host, settings.store_port, settings.store_timeout, run_dir() / "token")

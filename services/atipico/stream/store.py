@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import re
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -31,12 +33,24 @@ class LogGone(Refused):
         self.oldest = oldest
 
 
-class StoreClient:
-    """One kept connection to the store. Not for several threads at once."""
+class NotTaken(Refused):
+    """The store took all lines but some. lines: how many at least."""
 
-    def __init__(self, host: str, port: int, timeout_s: float) -> None:
-        self._host, self._port, self._timeout_s = host, port, timeout_s
+    def __init__(self, message: str, lines: int) -> None:
+        super().__init__(message)
+        self.lines = lines
+
+
+class StoreClient:
+    """One kept connection to the store. Not for several threads at once.
+
+    token_file: whose token is sent where it is there; a store that is bound to more than loopback asks for it.
+    """
+
+    def __init__(self, host: str, port: int, timeout_s: float, token_file: Path) -> None:
+        self._host, self._port, self._timeout_s, self._token_file = host, port, timeout_s, token_file
         self._connection: http.client.HTTPConnection | None = None
+        self._headers: dict[str, str] = {}
 
     def read(
         self, database: str, measurement: str, offset: int | None, limit: int, wait_s: float, reader: str, done: int
@@ -55,8 +69,12 @@ class StoreClient:
         return LogBlock(data, int(answer.headers[NEXT]), int(answer.headers[END]))
 
     def write(self, database: str, lines: bytes) -> None:
-        """Write lines; returns once they are accepted. Raises NotYet, or Refused when some were not taken."""
+        """Write lines; returns once they are accepted. Raises NotYet, or NotTaken when some were not, ever."""
         answer, data = self._ask("POST", f"/write?{urlencode({'db': database, 'precision': 'ns'})}", lines)
+        if answer.status == 400:
+            dropped = re.search(rb"partial write.* dropped=(\d+)", data, re.DOTALL)
+            count = int(dropped[1]) if dropped else lines.count(b"\n") + 1
+            raise NotTaken(self._told(answer, data), max(1, count))
         if answer.status != 204:
             self._complain(answer, data)
 
@@ -70,17 +88,30 @@ class StoreClient:
         try:
             if self._connection is None:
                 self._connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+                self._headers = self._token()
             about = logs.request()
-            self._connection.request(method, path, body, {logs.REQUEST_ID: about} if about else {})
+            headers = {**self._headers, logs.REQUEST_ID: about} if about else self._headers
+            self._connection.request(method, path, body, headers)
             answer = self._connection.getresponse()
             return answer, answer.read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise NotYet(f"store at {self._host}:{self._port}: {error or type(error).__name__}; is it up?") from error
 
-    def _complain(self, answer: http.client.HTTPResponse, data: bytes) -> None:
+    def _token(self) -> dict[str, str]:
+        if not self._token_file.is_file():
+            return {}
+        return {"Authorization": f"Token {self._token_file.read_text().strip()}"}
+
+    def _told(self, answer: http.client.HTTPResponse, data: bytes) -> str:
         said = data[:_SHOWN].decode(errors="replace").strip()
-        told = f"store at {self._host}:{self._port} answered {answer.status}: {said}"
+        return f"store at {self._host}:{self._port} answered {answer.status}: {said}"
+
+    def _complain(self, answer: http.client.HTTPResponse, data: bytes) -> None:
+        told = self._told(answer, data)
+        if answer.status in (401, 403):
+            self.close()  # the next connection reads the token anew
+            raise NotYet(f"{told}; is what {self._token_file} holds the store's?")
         if answer.status >= 500 or answer.status in (404, 408, 429):  # 404: the database is made a little later
             wait = answer.getheader("Retry-After", "1")
             raise NotYet(told, float(wait) if wait.isdigit() else 1.0)
