@@ -202,7 +202,7 @@ def test_a_browser_too_many_is_told_to_wait_and_gets_the_place_of_one_that_leave
         refused = requests.get(f"{both.page}/events?job=pumps&field=heat&place={place}", timeout=10)
         first.close()
 
-        assert refused.status_code == 503
+        assert refused.status_code == 429
         assert "close one" in refused.json()["error"]
         until(lambda: _followed(both.page, place), within_s=15)
 

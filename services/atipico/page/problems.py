@@ -24,7 +24,7 @@ def answer(error: Exception) -> tuple[int, dict[str, str], str]:
     if isinstance(error, Refused):
         return 400, {}, str(error)
     if isinstance(error, HTTPException):
-        return error.code or 500, {}, error.name
+        return error.code or 500, {}, str(error.description) if error.code == 429 else error.name
     logging.getLogger(__name__).error("a request failed", exc_info=error)
     return 500, {}, "the page failed on this request; its log has the reason"
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from flask import Flask, Response, request, send_from_directory
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from werkzeug.exceptions import TooManyRequests
 
 from atipico import __version__
-from atipico.errors import NotYet
 from atipico.metrics import REFUSED
 from atipico.page import problems
 from atipico.page.columns import Charts, TooMany
@@ -110,7 +110,7 @@ def create_app(settings: PageSettings) -> WSGI:
         place = Place.read(request.headers.get("Last-Event-ID") or problems.text(request.args, "place"))
         live = Live(charts, marks, stream, field, step)
         if not hub.seat():
-            raise NotYet(f"{settings.clients} browsers are kept up to date already; close one, or raise clients", 5.0)
+            raise TooManyRequests(f"{settings.clients} pages are kept up to date already; close one, or raise clients")
         feeds = {
             (stream.job, field, step): lambda: Feed(View(live, time.time_ns()).poll, trouble, settings.every),
             "parts": lambda: Feed(lambda: _parts(parts), trouble, _PARTS_EVERY_S),

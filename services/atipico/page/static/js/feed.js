@@ -5,7 +5,7 @@ const HIDDEN_MS = 20000;
 const AGAIN_MS = [1000, 2000, 4000, 8000];
 
 export class Feed {
-  /** on: {news, parts, trouble, reset, lost, open}; lost is told when the page's own service does not answer. */
+  /** on: {news, parts, trouble, reset, lost}; lost gets {status, error} of the page's own service, 0 when it is silent. */
   constructor(on) {
     this.on = on;
     this.source = null;
@@ -49,7 +49,6 @@ export class Feed {
         this.on[name](JSON.parse(event.data));
       });
     }
-    source.onopen = () => source === this.source && this.on.open();
     source.onerror = () => source === this.source && this.lost();
     this.alive();
   }
@@ -60,11 +59,13 @@ export class Feed {
     this.timers.quiet = setTimeout(() => this.lost(), QUIET_MS);
   }
 
-  lost() {
+  async lost() {
+    const address = this.source?.url;
     this.close();
-    this.on.lost();
-    const wait = AGAIN_MS[Math.min(this.tries++, AGAIN_MS.length - 1)];
-    this.timers.again = setTimeout(() => this.connect(), wait);
+    this.on.lost(await why(address));
+    if (this.source || !this.address) return; // somebody began anew meanwhile
+    clearTimeout(this.timers.again);
+    this.timers.again = setTimeout(() => this.connect(), AGAIN_MS[Math.min(this.tries++, AGAIN_MS.length - 1)]);
   }
 
   /** A browser has few connections for a site: tabs that nobody looks at leave theirs. */
@@ -72,6 +73,19 @@ export class Feed {
     clearTimeout(this.timers.hidden);
     if (document.hidden) this.timers.hidden = setTimeout(() => this.close(), HIDDEN_MS);
     else if (this.address && !this.source) this.on.reset();
+  }
+}
+
+/** Why a stream of events did not come: an EventSource does not tell. status 200: it would come now. */
+async function why(address) {
+  const abort = new AbortController();
+  try {
+    const response = await fetch(address, { signal: abort.signal, cache: 'no-store' });
+    return { status: response.status, error: response.ok ? '' : (await response.json()).error };
+  } catch {
+    return { status: 0, error: '' };
+  } finally {
+    abort.abort();
   }
 }
 

@@ -28,7 +28,6 @@ let chosen = -1; // the mark that n and p stand on
 
 const charts = new Charts({ zoom: (from, to) => look(from, to), live: () => goLive() });
 const feed = new Feed({
-  open: () => {},
   news: (news) => takeNews(news),
   parts: (told) => { setClock(told.now); setParts(told.parts); tiles(); settle(); },
   trouble: (told) => {
@@ -38,7 +37,13 @@ const feed = new Feed({
     tiles();
   },
   reset: () => later(load, RESET_MS * (performance.now() - lastLoad < RESET_MS)),
-  lost: () => complain('page', "The page's own service does not answer."),
+  lost: ({ status, error }) => {
+    const kind = { 0: 'page', 200: 'again', 429: 'full', 503: 'store' }[status] ?? 'refused';
+    if (kind === 'store') setStoreDown();
+    if (kind === 'again') mood('lost', MOODS.page);
+    else complain(kind, error || "The page's own service does not answer.");
+    tiles();
+  },
 });
 let lastLoad = -Infinity;
 
@@ -278,9 +283,12 @@ function mood(kind, word) {
   put($('state-word'), word);
 }
 
+const MOODS = { store: 'Store is down', page: 'Connecting again', full: 'Waiting for a place', refused: 'Refused' };
+
 const CURES = {
   store: ['The store does not answer', 'This page tries again every second and goes on where it was. `atipico status` tells more, `./up.sh` starts what is not running.'],
   page: ['This page has lost its service', 'It tries again by itself. If that lasts: `atipico status` tells more, `./up.sh` starts what is not running.'],
+  full: ['Too many pages are open', 'This one shows what it has and tries again by itself.'],
   refused: ['The store would not answer this', 'Choose another job, field or range; the sentence above is its own.'],
 };
 
@@ -292,7 +300,7 @@ function complain(kind, said) {
     notice.replaceChildren(el('strong', {}, CURES[kind][0]), el('span', {}, said), el('span', { class: 'soft' }, CURES[kind][1]));
   }
   notice.hidden = false;
-  mood(kind === 'page' ? 'lost' : 'trouble', { store: 'Store is down', page: 'Connecting again', refused: 'Refused' }[kind]);
+  mood(kind === 'page' ? 'lost' : 'trouble', MOODS[kind]);
   if (!data) put($('chart-title'), 'Waiting');
 }
 
