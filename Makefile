@@ -27,9 +27,10 @@ test: ## the tests alone
 
 requirements: ## compile the pins again, newest first (CONSTRAINTS=FILE holds some back)
 	./setup.sh requirements-dev.txt
-	rm -f requirements.txt requirements-dev.txt
-	$(COMPILE) $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) pyproject.toml --extra learn --group dev -o requirements-dev.txt
+	rm -f requirements.txt requirements-lab.txt requirements-dev.txt
+	$(COMPILE) $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) pyproject.toml --extra learn --extra lab --group dev -o requirements-dev.txt
 	$(COMPILE) -c requirements-dev.txt pyproject.toml -o requirements.txt
+	$(COMPILE) -c requirements-dev.txt pyproject.toml --extra lab -o requirements-lab.txt
 
 clean: ## remove caches; .venv and run/ stay
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist

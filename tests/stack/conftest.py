@@ -28,7 +28,7 @@ class Stack:
 
     def __init__(self) -> None:
         self.run = Path(tempfile.mkdtemp(prefix="at-"))  # short: a socket's path is
-        self.ports = {part: free_port() for part in ("store", "classifier", "page")}
+        self.ports = {part: free_port() for part in ("store", "classifier", "page", "lab")}
         self.env = {
             **os.environ,
             **{f"ATIPICO_{part.upper()}_PORT": str(port) for part, port in self.ports.items()},

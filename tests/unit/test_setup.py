@@ -74,8 +74,33 @@ def test_down_in_a_fresh_clone_says_that_nothing_was_running(clone):
     assert "nothing was running" in done.stdout
 
 
+def test_the_labs_packages_are_installed_only_when_the_lab_is_asked_for(clone):
+    (clone / "setup.sh").write_text('#!/bin/sh\necho "sets up $1"\n')
+    (clone / ".venv" / "bin").mkdir(parents=True)
+    (clone / ".venv" / "bin" / "atipico").write_text('#!/bin/sh\necho "atipico $*"\n')
+    (clone / ".venv" / "bin" / "atipico").chmod(0o755)
+
+    told = [
+        subprocess.run([clone / "up.sh", *words], capture_output=True, text=True, timeout=60, check=True).stdout
+        for words in (["--rate", "5"], ["--rate", "5", "--lab"])
+    ]
+
+    assert told == [
+        "sets up requirements.txt\natipico up --rate 5\n",
+        "sets up requirements.txt\nsets up requirements-lab.txt\natipico up --rate 5 --lab\n",
+    ]
+
+
+def test_all_requirements_pin_the_same_versions():
+    pins = [(HOUSE / name).read_text().splitlines() for name in ("requirements.txt", "requirements-lab.txt")]
+    every = set((HOUSE / "requirements-dev.txt").read_text().splitlines())
+
+    assert all(set(lines) <= every for lines in pins)
+    assert set(pins[0]) < set(pins[1])
+
+
 def test_the_pins_name_versions_and_no_place():
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-lab.txt", "requirements-dev.txt"):
         for line in (HOUSE / name).read_text().splitlines():
             assert re.fullmatch(r"[a-z0-9-]+==[^/]+", line), f"{name}: {line}"
 

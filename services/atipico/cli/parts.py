@@ -77,6 +77,13 @@ def page(port: Port = None, host: Host = None) -> None:
     run(port=port, host=host)
 
 
+def lab(port: Port = None) -> None:
+    """JupyterLab on the notebooks, with the package at hand; loopback only."""
+    from atipico.lab.app import run
+
+    run(port=port)
+
+
 def supervisor(
     guard: Annotated[int | None, typer.Option(help="The process that starts this one again.")] = None,
 ) -> None:
@@ -92,6 +99,6 @@ def supervisor(
 
 
 def add_to(app: typer.Typer) -> None:
-    for part in (store, classifier, agent, host, generator, page):
+    for part in (store, classifier, agent, host, generator, page, lab):
         app.command(rich_help_panel=PARTS)(part)
     app.command(hidden=True)(supervisor)

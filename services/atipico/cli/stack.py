@@ -19,6 +19,7 @@ def up(
     rate: Annotated[
         float | None, typer.Option(min=0.001, help="Samples a second, of the file or else of payments.")
     ] = None,
+    lab: Annotated[bool, typer.Option("--lab", help="JupyterLab on the notebooks too.")] = False,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and stop everything on Ctrl-C.")] = False,
 ) -> None:
     """Start everything and return when the first score is visible."""
@@ -27,12 +28,16 @@ def up(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing stays half-started
     with Steps() as steps:
-        addresses = up(data.resolve() if data else None, rate, steps.begin)
+        addresses = up(data.resolve() if data else None, rate, steps.begin, lab)
     for part, address in addresses.items():
         print(f"{part:<12}{address}")
     store = addresses["store"]
     query = """--data-urlencode db=atipico --data-urlencode 'q=SELECT * FROM "scores" ORDER BY time DESC LIMIT 5'"""
     print(f"\nscores      curl -G {store}/query {query}")
+    if lab:
+        from atipico.lab.door import address as of_notebook
+
+        print(f"notebook    {of_notebook()}")
     print("parts       .venv/bin/atipico status")
     if not foreground:
         print("stop        ./down.sh")

@@ -14,6 +14,7 @@ from atipico.engines.embedded.probes import Probe, answers, beats, listens
 from atipico.errors import Refused
 
 METRICS_PORTS = {"agent": 8087, "host": 8088, "generator": 8089}  # of parts without a server of their own
+Served = Literal["store", "classifier", "page", "lab"]
 COMMAND = (sys.executable, "-P", "-m", "atipico.cli")
 
 
@@ -29,7 +30,7 @@ class Part:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-def port(part: Literal["store", "classifier", "page"]) -> int:
+def port(part: Served) -> int:
     """The port that a part listens on: ATIPICO_<PART>_PORT, else its config.toml's."""
     variable = f"ATIPICO_{part.upper()}_PORT"
     given = os.environ.get(variable) or tomllib.loads((PACKAGE / part / "config.toml").read_text())["port"]
@@ -38,14 +39,15 @@ def port(part: Literal["store", "classifier", "page"]) -> int:
     return int(given)
 
 
-def url(part: Literal["store", "classifier", "page"]) -> str:
+def url(part: Served) -> str:
     """Where a part answers on this machine."""
     return f"http://127.0.0.1:{port(part)}"
 
 
 def embedded() -> list[Part]:
-    """All parts, in the order in which they start; they stop in the reverse one."""
+    """All parts, in the order in which they start; they stop in the reverse one. The lab where its folder was made."""
     agent = socket_path("agent")
+    lab = [Part("lab", answers(port("lab"), "/api"), url("lab"))] if (run_dir() / "lab").is_dir() else []
     return [
         Part("store", answers(port("store"), "/ping"), url("store")),
         Part("classifier", answers(port("classifier"), "/-/ready"), url("classifier")),
@@ -53,6 +55,7 @@ def embedded() -> list[Part]:
         Part("host", beats("host")),
         Part("generator", beats("generator"), words=("--config", str(run_dir() / "generator.toml"))),
         Part("page", answers(port("page"), "/ping"), url("page")),
+        *lab,
     ]
 
 

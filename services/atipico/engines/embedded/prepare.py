@@ -30,11 +30,13 @@ def check_room(run: Path, free: int) -> None:
         )
 
 
-def check_ports() -> None:
+def check_ports(lab: bool) -> None:
     """Raises Refused when something listens on a port of ours."""
     refuse_busy_port("store", "127.0.0.1", port("store"))
     refuse_busy_port("classifier", "127.0.0.1", port("classifier"))
     refuse_busy_port("page", "127.0.0.1", port("page"))
+    if lab:
+        refuse_busy_port("lab", "127.0.0.1", port("lab"))
 
 
 def make_folder(run: Path) -> None:
@@ -86,6 +88,13 @@ def write_streams(run: Path, data: Path | None, rate: float | None) -> None:
         streams.append(("file", f"rate = {rate or FILE_RATE:g}\nfile = {_quoted(data)}"))
     text = "".join(f"[streams.{source}]\nsource = {_quoted(source)}\n{rest}\n\n" for source, rest in streams)
     (run / "generator.toml").write_text(text)
+
+
+def write_lab(run: Path, wanted: bool) -> None:
+    """Make the lab's folder afresh, by which it is a part of this run; take it away where none is wanted."""
+    shutil.rmtree(run / "lab", ignore_errors=True)
+    if wanted:
+        (run / "lab").mkdir(mode=0o700)
 
 
 def _quoted(text: object) -> str:

@@ -15,10 +15,11 @@ from atipico.engines.embedded.down import down
 from atipico.engines.embedded.guard import start_guard
 from atipico.engines.embedded.lock import hold
 from atipico.engines.embedded.logs import log_path, tail
-from atipico.engines.embedded.parts import embedded, port, url
+from atipico.engines.embedded.parts import embedded, port
 from atipico.engines.embedded.probes import fetch
 from atipico.engines.embedded.settings import SupervisorSettings
 from atipico.errors import NotYet, Refused
+from atipico.lab.door import check_installed
 
 Say = Callable[[str], None]
 _POLL_S = 0.1
@@ -26,23 +27,26 @@ _HOPELESS = 5  # restarts of a part that was never up: it will not come
 _LOG_LINES = 12
 
 
-def up(data: Path | None, rate: float | None, say: Say) -> dict[str, str]:
-    """Start everything and wait for the first score. `say` gets each step as it begins.
+def up(data: Path | None, rate: float | None, say: Say, lab: bool = False) -> dict[str, str]:
+    """Start everything, with `lab` JupyterLab too, and wait for the first score. `say` gets each step as it begins.
 
     Returns the addresses by part. Raises Refused or NotYet with the cure; nothing is left running then.
     """
     run, settings = run_dir(), load(SupervisorSettings)
     _refuse_second(run)
+    if lab:
+        check_installed()
     say("looking at the disk and the ports")
     prepare.make_folder(run)
     with hold(run / "up.lock", "another `atipico up`"):
         _refuse_second(run)
         down()  # parts that have lost their supervisor
         prepare.check_room(run, settings.up.free)
-        prepare.check_ports()
+        prepare.check_ports(lab)
         say("writing the jobs and the streams")
         prepare.write_jobs(run, like_payments(data) if data else None)
         prepare.write_streams(run, data, rate)
+        prepare.write_lab(run, lab)
         try:
             _start(run, settings.up.deadline, say)
         except BaseException:
@@ -54,7 +58,7 @@ def up(data: Path | None, rate: float | None, say: Say) -> dict[str, str]:
 
 def addresses() -> dict[str, str]:
     """Where the parts of this run folder answer."""
-    return {"store": url("store"), "classifier": url("classifier"), "page": url("page")}
+    return {part.name: part.url for part in embedded() if part.url.startswith("http")}
 
 
 def like_payments(data: Path) -> str | None:

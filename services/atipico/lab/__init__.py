@@ -1,0 +1,1 @@
+"""JupyterLab beside the stack, with the package at hand: `up.sh --lab`."""

@@ -1,0 +1,35 @@
+"""What it takes to get in: what has to be installed, the token, the address."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from atipico.config import load, run_dir
+from atipico.errors import Refused
+from atipico.lab.settings import LabSettings
+
+_NEEDED = ("jupyterlab", "jupytext", "ipykernel")
+
+
+def check_installed() -> None:
+    """Raises Refused with the cure when JupyterLab is not there."""
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Refused(
+            f"the lab needs {', '.join(missing)}, not installed here; `./up.sh --lab` installs it, as does "
+            "pip install 'atipico[lab]'"
+        )
+
+
+def token() -> str:
+    """The run folder's. Raises Refused where there is none yet."""
+    path = run_dir() / "token"
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise Refused(f"{path}: {error.strerror}; `atipico up --lab` makes it") from error
+
+
+def address() -> str:
+    """What a browser opens, token included."""
+    return load(LabSettings).address(token())
