@@ -23,6 +23,7 @@ from atipico.wire import classify
 log = structlog.get_logger("agent")
 
 MOST_WAIT_S = 5.0
+_MOST_AT_ONCE = 2**16  # rows in a request
 _SAID_EVERY = 12  # tries: about once a minute while it lasts
 _TRIES = 3  # of one row that fails by itself
 _BODY_SHOWN = 300
@@ -36,6 +37,10 @@ class _Broken(Exception):
     """The classifier answered that it failed on this very input (500)."""
 
 
+class _Late(NotYet):
+    """No answer within the time: the classifier is down, or the block is too much for it at once."""
+
+
 class HttpScorer:
     """Asks the classifier at `url` for the scores of a model.
 
@@ -43,6 +48,7 @@ class HttpScorer:
     answers or `stop` is set (then Stopped is raised). A row that it refuses is refused. When it
     breaks on a block (500), the block is halved until the rows that break it stand alone; one that
     breaks it three times while the classifier says of itself that it is ready, is refused too.
+    A block that is not answered in time is asked for in smaller ones, larger again when they are answered quickly.
     """
 
     def __init__(self, url: str, model: str, timeout_s: float, stop: threading.Event) -> None:
@@ -51,6 +57,7 @@ class HttpScorer:
         self._url, self._model, self._timeout_s, self._stop = url, model, timeout_s, stop
         self._connection: http.client.HTTPConnection | None = None
         self._info: ModelInfo | None = None
+        self._at_once = _MOST_AT_ONCE
 
     def info(self) -> ModelInfo:
         """The model as the classifier has it now; asked once and again when it was swapped."""
@@ -62,7 +69,18 @@ class HttpScorer:
         """Scores of float64 (m, k) rows in the order of `info().columns`. Raises Swapped when those changed."""
         scores = np.full(len(rows), np.nan)
         refused: dict[int, str] = {}
-        self._score_into(scores, refused, rows, 0)
+        done = 0
+        while done < len(rows):
+            part, begun = rows[done : done + self._at_once], time.monotonic()
+            try:
+                self._score_into(scores, refused, part, done)
+            except _Late as error:
+                self._fewer(len(part), error)
+                refused = {at: why for at, why in refused.items() if at < done}
+                continue
+            done += len(part)
+            if time.monotonic() - begun < self._timeout_s / 4:
+                self._at_once = min(2 * self._at_once, _MOST_AT_ONCE)
         info = self.info()
         return Scored(scores, info.threshold, info.version, refused)
 
@@ -72,9 +90,16 @@ class HttpScorer:
             self._connection.close()
             self._connection = None
 
+    def _fewer(self, rows: int, error: _Late) -> None:
+        self._at_once = rows // 2
+        RETRIES.labels("classifier").inc()
+        log.warning("asks for fewer rows at once", rows=self._at_once, error=str(error))
+        if self._stop.is_set():
+            raise Stopped(str(error)) from error
+
     def _score_into(self, scores: np.ndarray, refused: dict[int, str], rows: np.ndarray, first: int) -> None:
         try:
-            got = self._until_answered(lambda: self._ask_scores(rows))
+            got = self._until_answered(lambda: self._ask_scores(rows), late_too=len(rows) == 1)
         except (Refused, _Broken) as error:
             if len(rows) > 1:
                 half = len(rows) // 2
@@ -101,7 +126,7 @@ class HttpScorer:
                 self._until_answered(self._ask_ready)
         refused[at] = f"the classifier failed on it {failed} times: {why}"
 
-    def _until_answered(self, ask: Callable[[], Any]) -> Any:
+    def _until_answered(self, ask: Callable[[], Any], late_too: bool = True) -> Any:
         pause_s, waits = 0.05, 0
         while True:
             try:
@@ -110,6 +135,8 @@ class HttpScorer:
                     log.info("answers again", tries=waits)
                 return answer
             except NotYet as error:
+                if isinstance(error, _Late) and not late_too:
+                    raise
                 RETRIES.labels("classifier").inc()
                 if waits % _SAID_EVERY == 0:
                     log.warning("waits for the classifier", error=str(error), tries=waits)
@@ -154,7 +181,8 @@ class HttpScorer:
             data = answer.read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise NotYet(f"classifier at {self._url}: {error or type(error).__name__}; is it up?", 0.0) from error
+            kind = _Late if isinstance(error, TimeoutError) else NotYet
+            raise kind(f"classifier at {self._url}: {error or type(error).__name__}; is it up?", 0.0) from error
         if answer.status == 200:
             return answer, data
         self._complain(answer, data)
