@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
 from atipico.agent.server import listen, serve
 from atipico.agent.work import SumWork
 from atipico.agent.works import Works
 from atipico.errors import Refused
-from atipico.scorers.http import HttpScorer
+from atipico.scorers.http import HttpScorer, Stopped
 from atipico.scorers.sum import SumScorer
 from atipico.wire.frames import frame
 from atipico.wire.points import read_answer, write_point
@@ -51,14 +53,19 @@ def classifier():
 
 
 @pytest.fixture
-def connect(tmp_path, classifier, monkeypatch) -> Callable[[], Host]:
-    """Connections to an agent with one job, `pumps`."""
+def works(tmp_path, classifier) -> Works:
+    """What an agent with one job, `pumps`, works on."""
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "pumps.toml").write_text(JOB)
-    monkeypatch.chdir(tmp_path)  # a short path for the socket
-    works = Works(
+    return Works(
         tmp_path / "jobs", tmp_path / "agent", lambda job, stop: HttpScorer(classifier.url, job.model, 0.5, stop)
     )
+
+
+@pytest.fixture
+def connect(tmp_path, works, monkeypatch) -> Callable[[], Host]:
+    """Connections to an agent with one job, `pumps`."""
+    monkeypatch.chdir(tmp_path)  # a short path for the socket
     listener = listen(Path("a.sock"))
     threading.Thread(target=serve, args=(listener, works.open), daemon=True).start()
     opened: list[socket.socket] = []
@@ -148,6 +155,17 @@ def test_a_classifier_that_sleeps_past_the_timeout_is_asked_again(connect, class
     assert got[0].scored
 
 
+def test_a_block_that_takes_longer_than_the_timeout_is_asked_for_in_smaller_ones(connect, classifier):
+    classifier.script = lambda rows: (time.sleep(0.005 * len(rows)), rows[:, 2] / 100)[1]
+    host = begun(connect())
+
+    host.points([point(at, heat=1.0) for at in range(400)])  # 2 s of work, 0.5 s to answer
+
+    got = scores(host.answers(400))
+    assert [score.scored for score in got] == [True] * 400
+    assert got[10].score == pytest.approx(0.11)
+
+
 @pytest.mark.parametrize("status", [400, 500])
 def test_a_row_that_the_classifier_cannot_take_is_refused_alone(connect, classifier, status):
     host, healthy = begun(connect()), classifier.script
@@ -212,6 +230,32 @@ def test_a_host_that_rewinds_gets_the_same_scores_again(connect):
     assert scores(second.answers(4)) == before
 
 
+class Connection:
+    """What `Works` wants of a session."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+
+    def end(self) -> None:
+        self.stop.set()
+
+
+def test_what_a_lost_connection_left_behind_enters_no_window_once_the_host_sends_again(works):
+    given = {"job": "pumps", "rewind": "yes"}
+    first = works.open(given, Connection())
+    first.answers([point(at, heat=1.0) for at in range(60)])
+    snapshot = first.snapshot()
+
+    second = works.open(given, Connection())
+    second.restore(snapshot)
+    with pytest.raises(Stopped):
+        first.answers([point(at, heat=1.0) for at in range(60, 1000)])
+    with pytest.raises(Stopped):
+        first.restore(b"")
+
+    assert {score.score for score in scores(second.answers([point(at, heat=1.0) for at in range(60, 100)]))} == {0.5}
+
+
 def test_without_rewind_the_state_stays_and_an_older_restore_is_ignored(connect):
     first = begun(connect())
     first.points([point(at, heat=1.0) for at in range(5)])
@@ -253,6 +297,44 @@ def test_an_init_without_a_known_job_says_which_there_are(connect, options):
 
     assert not told.success
     assert "pumps" in told.error
+
+
+def test_a_point_that_cannot_be_read_is_counted_and_its_neighbours_are_scored(connect):
+    def counted() -> float:
+        return REGISTRY.get_sample_value("atipico_refused_total", {"reason": "point can't be read"}) or 0.0
+
+    before, host = counted(), begun(connect())
+
+    host.points([point(0, heat=1.0), b"\x08\xff", point(1, heat=1.0)])
+
+    assert [score.scored for score in scores(host.answers(2))] == [True, True]
+    assert counted() == before + 1
+
+
+def test_an_agent_that_could_not_take_a_connection_takes_the_next(tmp_path, monkeypatch):
+    class Short:
+        """A listener that once finds no file descriptor free."""
+
+        def __init__(self, listener: socket.socket) -> None:
+            self._listener, self._short = listener, True
+            self.fileno = listener.fileno
+
+        def accept(self):
+            if self._short:
+                self._short = False
+                raise OSError(24, "Too many open files")
+            return self._listener.accept()
+
+    monkeypatch.chdir(tmp_path)
+    listener = listen(Path("a.sock"))
+    threading.Thread(target=serve, args=(Short(listener), lambda *_: SumWork(SumScorer())), daemon=True).start()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect("a.sock")
+        host = Host(connection)
+        host.socket.settimeout(5)
+        host.send(info={})
+        assert host.next().WhichOneof("message") == "info"
+    listener.close()
 
 
 @pytest.mark.parametrize("garbage", [b"GET / HTTP/1.1\r\n\r\n" * 8, b"\xff" * 64, frame(b"\x8a\x01\x05abc")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from pathlib import Path
 
 import structlog
@@ -14,6 +15,7 @@ from atipico.errors import Refused
 log = structlog.get_logger("agent")
 
 _MOST_CONNECTIONS = 64
+_AGAIN_S = 0.5
 
 
 def listen(path: Path) -> socket.socket:
@@ -44,6 +46,9 @@ def serve(listener: socket.socket, open_work: Open) -> None:
     while True:
         try:
             connection, _ = listener.accept()
-        except OSError:
-            return
-        threading.Thread(target=Session(connection, open_work).run, name="session", daemon=True).start()
+            threading.Thread(target=Session(connection, open_work).run, name="session", daemon=True).start()
+        except (OSError, RuntimeError) as error:  # no file descriptor or thread is free
+            if listener.fileno() < 0:
+                return
+            log.error("connection not taken, tries again", error=str(error))
+            time.sleep(_AGAIN_S)

@@ -8,16 +8,20 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import structlog
 
 from atipico.agent.checkpoints import Checkpoints
 from atipico.agent.why import Why
 from atipico.errors import Refused
 from atipico.features.plan import Plan, Rows
+from atipico.metrics import REFUSED
 from atipico.ports import ModelInfo, Scored, Scorer
 from atipico.registry.jobs import Job
 from atipico.scorers.http import Swapped
 from atipico.wire.points import AnswerWriter, PointBlock, read_points
 from atipico.wire.sample import Score
+
+log = structlog.get_logger("agent")
 
 
 class SumWork:
@@ -88,6 +92,9 @@ def _all_numbers(block: PointBlock) -> Rows:
 def _answers(
     block: PointBlock, rows: Rows, scorer: Scorer, columns: Sequence[str] | None, writer: AnswerWriter
 ) -> list[bytes]:
+    if block.broken:
+        REFUSED.labels("point can't be read").inc(block.broken)
+        log.error("points that can't be read have no answer", points=block.broken)
     told = outcomes(rows, scorer, columns)
     return [writer.write(head, outcome) for head, outcome in zip(block.heads, told, strict=True)]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from atipico.agent.checkpoints import Checkpoints
@@ -14,6 +15,7 @@ from atipico.features.spec import nearest
 from atipico.metrics import SAMPLES_IN, SAMPLES_OUT
 from atipico.ports import Scorer
 from atipico.registry.jobs import Job, load_job
+from atipico.scorers.http import Stopped
 
 MakeScorer = Callable[[Job, threading.Event], Scorer]
 
@@ -21,25 +23,35 @@ MakeScorer = Callable[[Job, threading.Event], Scorer]
 class Attached:
     """A job's work seen from one connection, with that connection's own way to the classifier."""
 
-    def __init__(self, work: JobWork, lock: threading.Lock, scorer: Scorer, rewinds: bool) -> None:
-        self._work, self._lock, self._scorer, self._rewinds = work, lock, scorer, rewinds
+    def __init__(
+        self, work: JobWork, lock: threading.Lock, scorer: Scorer, rewinds: bool, ended: threading.Event
+    ) -> None:
+        self._work, self._lock, self._scorer, self._rewinds, self._ended = work, lock, scorer, rewinds, ended
         self._in, self._out = SAMPLES_IN.labels(work.job.name), SAMPLES_OUT.labels(work.job.name)
 
     def answers(self, points: Sequence[bytes]) -> list[bytes]:
         self._in.inc(len(points))
-        with self._lock:
-            answers = self._work.answers(points, self._scorer)
+        with self._mine() as work:
+            answers = work.answers(points, self._scorer)
         self._out.inc(len(answers))
         return answers
 
     def snapshot(self) -> bytes:
-        with self._lock:
-            return self._work.snapshot()
+        with self._mine() as work:
+            return work.snapshot()
 
     def restore(self, snapshot: bytes) -> None:
+        with self._mine() as work:
+            if self._rewinds or not work.live:
+                work.rewind(snapshot)
+
+    @contextmanager
+    def _mine(self) -> Iterator[JobWork]:
+        """The work, for this connection alone. Raises Stopped when its host will send again what is left here."""
         with self._lock:
-            if self._rewinds or not self._work.live:
-                self._work.rewind(snapshot)
+            if self._rewinds and self._ended.is_set():
+                raise Stopped("the connection ended; its host sends again")
+            yield self._work
 
 
 class Works:
@@ -75,7 +87,7 @@ class Works:
                     work.rewind(b"")
             open_ones = [one for one in self._sessions.get(job.name, []) if not one.stop.is_set()]
             self._sessions[job.name] = [*open_ones, session]
-        return Attached(work, lock, self._make_scorer(job, session.stop), rewinds)
+        return Attached(work, lock, self._make_scorer(job, session.stop), rewinds, session.stop)
 
     def _job(self, name: str) -> Job:
         known = [path.stem for path in self._jobs.glob("*.toml")]
