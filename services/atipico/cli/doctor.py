@@ -10,7 +10,10 @@ _MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "fault": "[red]✗[/
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """Look at everything that has to be right, and send one sample round; exit 1 for a fault."""
+    """Find what is wrong, and its cure; one sample goes round.
+
+    Exit 1 when a fault is found; warnings are none.
+    """
     from atipico.engines.doctor import examine
 
     found = []

@@ -35,7 +35,7 @@ def _draw(rows: list[dict[str, Any]]) -> None:
     for word in ("pid", "restarts", "up", "in", "out", "lost", "lag", "memory"):
         table.add_column(word, justify="right", no_wrap=True)
     if wide:
-        table.add_column("address", no_wrap=True)
+        table.add_column("address", overflow="fold")
     for row in rows:
         colour = _COLOURS.get(row["state"], "")
         table.add_row(

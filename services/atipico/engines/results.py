@@ -39,11 +39,11 @@ class Results:
                 raise Refused(f"{out} can't be written: {error.strerror}") from error
         else:
             self._file = out
-        self._rows = csv.writer(self._file, lineterminator="\n")
-        self._rows.writerow(COLUMNS)
+        self._rows, self._begun = csv.writer(self._file, lineterminator="\n"), False
 
     def put(self, ids: Sequence[Any], times: Sequence[Any], scores: Sequence[Score]) -> None:
         """Append rows. times: ns, or None."""
+        self._begin()
         self._whole_ids = self._whole_ids and all(type(id) is int for id in ids)
         fields = zip(*scores, strict=True) if scores else ()
         columns = [[_WORDS[v] for v in column] if at in _BOOLS else column for at, column in enumerate(fields)]
@@ -52,7 +52,14 @@ class Results:
     def __enter__(self) -> Results:
         return self
 
+    def _begin(self) -> None:
+        if not self._begun:  # not before there is a result: what is wrong with the input comes first
+            self._rows.writerow(COLUMNS)
+            self._begun = True
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is None:
+            self._begin()
         if self._path is None:
             self._file.flush()
             return

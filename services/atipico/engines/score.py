@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 from atipico.agent.work import outcomes
 from atipico.config import home
 from atipico.engines.results import Results
-from atipico.errors import Refused
+from atipico.errors import Refused, nearest
 from atipico.features.plan import Plan
-from atipico.features.spec import nearest
 from atipico.ports import Batch
 from atipico.registry.jobs import Job, load_job, load_jobs
 from atipico.registry.models import Model

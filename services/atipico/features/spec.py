@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from atipico.config import nanoseconds
 from atipico.errors import Refused
+from atipico.errors import nearest as nearest
 from atipico.features import FEATURES
 
 VALUE = "value"  # the field itself, which needs no window
@@ -38,13 +38,6 @@ class FeatureSpec(NamedTuple):
     field: str
     by: str = ""
     over: Over = Over()
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for a word that is nearly a known one, and the known ones otherwise."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(names)}"
 
 
 def parse_specs(table: Mapping[str, Any]) -> tuple[FeatureSpec, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, cast
 
-from atipico.errors import Refused
+from atipico.errors import Refused, nearest
 from atipico.ports import Source
 
 SOURCES = {
@@ -23,7 +23,7 @@ SOURCES = {
 def make(name: str, **options: Any) -> Source:
     """The source `name` with its options. Raises Refused for an unknown name or options that it does not take."""
     if name not in SOURCES:
-        raise Refused(f"source {name!r} is not known; there are {', '.join(SOURCES)}")
+        raise Refused(f"no source {name!r}{nearest(name, SOURCES)}")
     module, _, kind = SOURCES[name].partition(":")
     try:
         return cast(Source, getattr(import_module(module), kind)(**options))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from atipico.config import home, nanoseconds
-from atipico.errors import Refused
+from atipico.errors import Refused, nearest
 from atipico.metrics import REFUSED
 from atipico.ports import Batch, Label, Position
 from atipico.sources.columns import Rows, columns_of, quoted
@@ -94,8 +94,13 @@ class File:
 
 
 def _named(dataset: str) -> Dataset:
-    path = Path(dataset)
-    return read_dataset(path if path.suffix == ".toml" else home() / "data" / dataset / "dataset.toml")
+    if dataset.endswith(".toml"):
+        return read_dataset(Path(dataset))
+    folder = home() / "data"
+    known = [path.parent.name for path in folder.glob("*/dataset.toml")]
+    if dataset not in known:
+        raise Refused(f"no data set {dataset!r} in {folder}{nearest(dataset, known)}")
+    return read_dataset(folder / dataset / "dataset.toml")
 
 
 def _number(key: Any) -> int:

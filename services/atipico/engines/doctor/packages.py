@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
@@ -12,11 +13,14 @@ _NEEDED = re.compile(r"^([A-Za-z0-9_.-]+)>=([0-9][0-9.]*)")
 _PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==([^\s;]+)\s*(?:;.*)?$", re.M)
 
 
-def packages(pins: Path) -> Finding:
-    """pins: a requirements file, NAME==VERSION a line; without one only what is needed counts."""
+def packages(pins: Path, wanted: Sequence[str] | None = None) -> Finding:
+    """pins: a requirements file, NAME==VERSION a line; without one only what is needed counts.
+
+    wanted: NAME>=VERSION each; what the installed package says of itself unless given.
+    """
     name = "packages"
     try:
-        needed = {found[1]: found[2] for line in requires("atipico") or () if (found := _bound(line))}
+        needed = {found[1]: found[2] for line in _wanted(wanted) if (found := _bound(line))}
     except PackageNotFoundError:
         return fault(name, "atipico itself is not installed here", "run ./up.sh, which installs it into .venv")
     wrong = [told for package, least in needed.items() if (told := _wrong(package, least))]
@@ -31,6 +35,10 @@ def packages(pins: Path) -> Finding:
     if other:
         return warning(name, f"not the versions that were tested: {', '.join(other)}", "./setup.sh installs the pins")
     return ok(name, f"{len(needed)} needed ones are there" + (f", {len(pinned)} pins hold" if pinned else ""))
+
+
+def _wanted(given: Sequence[str] | None) -> Sequence[str]:
+    return (requires("atipico") or ()) if given is None else given
 
 
 def _bound(line: str) -> re.Match[str] | None:

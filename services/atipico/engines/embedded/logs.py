@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from atipico.errors import Refused
+from atipico.errors import Refused, nearest
 
 _POLL_S = 0.2
 
@@ -44,8 +44,8 @@ def chosen(run: Path, part: str | None) -> list[Path]:
     there = sorted((run / "log").glob("*.log"))
     found = [log for log in there if part is None or log.stem == part]
     if not found:
-        names = ", ".join(log.stem for log in there) or "nothing yet; `atipico up` starts the parts"
-        raise Refused(f"{run / 'log'}: no log{f' of {part!r}' if part else 's'}; there is {names}")
+        others = nearest(part or "", [log.stem for log in there]) if there else "; `atipico up` starts the parts"
+        raise Refused(f"{run / 'log'}: no log{f' of {part!r}' if part else 's'}{others}")
     return found
 
 
