@@ -46,6 +46,7 @@ def run(socket: str | None = None, scorer: str | None = None) -> None:
     logs.start("agent")
     settings = load(AgentSettings, socket=socket)
     path = Path(settings.socket) if settings.socket else socket_path("agent")
+    work = _work(settings, scorer)
     listener = listen(path)
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -59,7 +60,7 @@ def run(socket: str | None = None, scorer: str | None = None) -> None:
     if scorer is None:
         start_beating("agent")
         serve_metrics("agent", settings.metrics_port)
-    threading.Thread(target=serve, args=(listener, _work(settings, scorer)), daemon=True).start()
+    threading.Thread(target=serve, args=(listener, work), daemon=True).start()
     stopping.wait()
 
 

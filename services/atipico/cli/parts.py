@@ -43,14 +43,17 @@ def agent(
         str | None, typer.Option(help='Work alone, without jobs and classifier: a scorer of the shelf, such as "sum".')
     ] = None,
 ) -> None:
-    """Make features of samples that come over a socket (Kapacitor's UDF protocol) and answer their scores."""
+    """Make features of samples and answer their scores.
+
+    Samples come over a Unix socket, in Kapacitor's UDF protocol.
+    """
     from atipico.agent.app import run
 
     run(socket=socket, scorer=scorer)
 
 
 def host() -> None:
-    """Carry samples from the store to the agent, and their outcomes back."""
+    """Carry samples from store to agent, and outcomes back."""
     from atipico.stream.app import run
 
     run()
