@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atipico.errors import Refused
+from atipico.features import history
+from atipico.features.history import History
 from atipico.features.plan import Plan
-from atipico.features.spec import parse_specs
+from atipico.features.spec import Over, parse_specs
 
 TABLE = {
     "amount": "amount",
@@ -120,6 +122,38 @@ def test_a_late_sample_is_judged_by_what_came_before_it_and_joins_the_past():
     np.testing.assert_allclose(
         newest[0, :4], by_hand([(t, "a", float(t)) for t in range(1, 7)] + [(7, "a", 9.0)])[-1, :4]
     )
+
+
+@pytest.mark.parametrize("late", [lambda at: at, lambda at: at + 3 * (-1) ** at])
+def test_a_key_whose_samples_come_late_for_ever_is_remembered_within_the_bound(late, monkeypatch):
+    monkeypatch.setattr(history, "MOST_SAMPLES", 100)
+    live = History([Over(samples=50), Over(span=20)])
+    out: list[float] = []
+    live.push(2**61, 0, 1.0, out)  # one sample that says it is of the far future
+
+    for at in range(1000):
+        live.push(late(at), at + 1, 1.0, out)
+
+    assert len(live.times) <= 200
+    assert out[-6] == 49
+    assert 17 <= out[-3] <= 20
+
+
+@pytest.mark.parametrize("huge", [1e101, 1e200, -1e308])
+def test_a_value_too_large_to_be_squared_is_refused_and_spoils_no_window(huge):
+    samples = [(t, "a", 1.0 + t % 7) for t in range(60)]
+    with_huge = [*samples[:20], (19.5, "a", huge), *samples[20:]]
+
+    live = rows(plan(), with_huge)
+
+    assert np.isnan(live[20]).all()
+    np.testing.assert_allclose(np.delete(live, 20, axis=0), by_hand(samples), rtol=1e-9, atol=1e-9)
+
+
+def test_the_largest_values_have_finite_features():
+    samples = [(t, "a", 1e100 * (-1) ** t) for t in range(60)]
+
+    assert np.isfinite(rows(plan(), samples)).all()
 
 
 @settings(max_examples=20, deadline=None)

@@ -102,15 +102,20 @@ class History:
             before.rebuild(self.values[first:at])
             out += (at - first, before.origin, before.s2)
             if at >= window.start:
+                window.start = max(window.start, len(self.times) - window.samples)
                 window.rebuild(self.values[window.start :])
             elif not repeat:
                 window.start += 1
+        if len(self.times) >= 2 * MOST_SAMPLES:
+            self._cut(min(MOST_SAMPLES, *(window.start for window in self.windows)))
 
     def _forget(self) -> None:
         """Cut what no window reaches any more, once that is as much as what is kept."""
         dead = min(window.start for window in self.windows)
-        if dead < len(self.times) // 2:
-            return
+        if dead >= len(self.times) // 2:
+            self._cut(dead)
+
+    def _cut(self, dead: int) -> None:
         for column in (self.times, self.ids, self.values):
             del column[:dead]
         for window in self.windows:

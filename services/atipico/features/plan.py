@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from atipico.ports import Past
 from atipico.wire.sample import Value
 
 MOST_KEYS = 1_000_000  # of one field and `by`; beyond it those that slept longest are forgotten
+MOST_VALUE = 1e100  # either way: the squares of a full window stay finite, as one that is not would spoil its key
 
 Columns = Mapping[str, Sequence[Value | None]]
 
@@ -165,19 +165,19 @@ class Plan:
 
 
 def _finite(value: Value | None) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, int | float) and abs(value) <= MOST_VALUE  # which no NaN is
 
 
 def _all_finite(values: Sequence[Value | None]) -> bool:
     if set(map(type, values)) - {float, int, bool}:
         return False
-    return bool(np.isfinite(np.array(values, dtype=np.float64)).all())
+    return bool((np.abs(np.array(values, dtype=np.float64)) <= MOST_VALUE).all())
 
 
 def _not_a_number(field: str, value: Value | None) -> str:
     if value is None:
         return f"field {field} is missing"
-    return f"field {field} is {_shown(value)}; a feature needs a finite number"
+    return f"field {field} is {_shown(value)}; a feature needs a finite number, at most {MOST_VALUE:g} either way"
 
 
 def _shown(value: Value | None) -> str:
