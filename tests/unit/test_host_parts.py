@@ -12,7 +12,7 @@ from atipico.stream.outcomes import OutcomeLines
 from atipico.stream.pending import Pending
 from atipico.wire.lines import parse
 from atipico.wire.points import AnswerWriter, write_point
-from atipico.wire.sample import Sample, Score, outcome
+from atipico.wire.sample import Sample, Score, outcome, sample_tags
 
 SCORE = Score(0.25, 0.5, False, "test@1", True, "")
 
@@ -119,6 +119,17 @@ def test_an_outcomes_line_reads_back_as_the_outcome(tags, score, time):
     line = lines.line(lines.head(sample.measurement, sample.tags), score, time)
 
     assert parse(line.encode(), now=0).samples == [outcome(sample, score, "job 1")]
+
+
+@pytest.mark.parametrize("name", ["source", "atipico_job", "sample_source", "sample_sample_atipico_job"])
+def test_samples_that_differ_in_a_tag_the_outcome_needs_have_an_outcome_each(name):
+    all_tags = [{name: "north"}, {name: "south"}, {}, {f"sample_{name}": "north"}]
+
+    rows = [outcome(Sample("weather", tags, {"temp": 1.0}, 5), SCORE, "job") for tags in all_tags]
+
+    assert len({tuple(row.tags.items()) for row in rows}) == len(all_tags)
+    assert all((row.tags["atipico_job"], row.tags["source"]) == ("job", "weather") for row in rows)
+    assert [sample_tags(row.tags) for row in rows] == all_tags
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

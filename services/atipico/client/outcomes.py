@@ -11,7 +11,7 @@ from atipico.client.store import Store, Table
 from atipico.errors import NotYet
 from atipico.wire.influxql import write as to_text
 from atipico.wire.influxql.tree import Binary, Column, Expression, From, Literal, Name, Select, Wildcard
-from atipico.wire.sample import JOB_TAG, SOURCE_TAG, Sample
+from atipico.wire.sample import JOB_TAG, SOURCE_TAG, Sample, sample_tags
 
 _FIRST_S, _LONGEST_S = 0.02, 1.0
 _Key = tuple[str, tuple[tuple[str, str], ...], int]
@@ -67,7 +67,7 @@ def _pick(tables: Iterable[Table], wanted: frozenset[_Key]) -> tuple[list[Table]
     picked: list[Table] = []
     seen: set[_Key] = set()
     for table in tables:
-        tags = {name: value for name, value in table.tags.items() if name not in (JOB_TAG, SOURCE_TAG)}
+        tags = sample_tags(table.tags)
         keys = [_key(table.tags[SOURCE_TAG], tags, at) for at in table.column("time")]
         rows = [row for row, key in zip(table.values, keys, strict=True) if key in wanted]
         seen |= wanted & set(keys)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 Value = float | int | bool | str
 
 JOB_TAG, SOURCE_TAG, SHARD_TAG = "atipico_job", "source", "shard"
+_OWN = "sample_"  # before a sample's own tag of a name that its outcome needs
+_TAKEN = re.compile(f"(?:{_OWN})*(?:{JOB_TAG}|{SOURCE_TAG})")
 
 
 class Sample(NamedTuple):
@@ -43,6 +46,16 @@ class Score(NamedTuple):
 
 
 def outcome(sample: Sample, score: Score, job: str, measurement: str = "scores") -> Sample:
-    """The row that tells a sample's outcome: its own time and tags, and which job and stream it is of."""
-    tags = {**sample.tags, JOB_TAG: job, SOURCE_TAG: sample.measurement}
+    """The row that tells a sample's outcome: its own time and tags, and which job and stream it is of.
+
+    A sample's own tag `source` is there as `sample_source`: two samples that differ in it alone have two outcomes.
+    """
+    own = {_OWN + name if _TAKEN.fullmatch(name) else name: value for name, value in sample.tags.items()}
+    tags = {**own, JOB_TAG: job, SOURCE_TAG: sample.measurement}
     return Sample(measurement, dict(sorted(tags.items())), score._asdict(), sample.time)
+
+
+def sample_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags of the sample whose outcome has these."""
+    own = {name: value for name, value in tags.items() if name not in (JOB_TAG, SOURCE_TAG)}
+    return {name.removeprefix(_OWN) if _TAKEN.fullmatch(name) else name: value for name, value in own.items()}
