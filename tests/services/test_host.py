@@ -15,11 +15,13 @@ from prometheus_client import REGISTRY
 from atipico.agent import session
 from atipico.agent.server import listen, serve
 from atipico.agent.work import SumWork
+from atipico.errors import NotYet
 from atipico.features.spec import parse_specs
 from atipico.registry.jobs import Job
 from atipico.scorers.sum import SumScorer
 from atipico.stream import pending
 from atipico.stream.ledger import Ledger, Mark
+from atipico.stream.link import Link
 from atipico.stream.runner import JobRunner
 from atipico.stream.settings import HostSettings
 from atipico.wire.lines import parse
@@ -130,6 +132,28 @@ def run(agent, tmp_path):
     for store in stores:
         store.server.shutdown()
         store.server.server_close()
+
+
+def test_an_agent_that_takes_long_to_begin_is_waited_for_while_it_answers_keepalives(agent, monkeypatch):
+    monkeypatch.setattr(SumWork, "restore", lambda self, snapshot: threading.Event().wait(1.5))
+    link = Link(Path("a.sock"), timeout_s=0.5)
+    link.begin("pumps")
+
+    link.restore(b"a large one")
+
+    link.close()
+
+
+def test_an_agent_that_answers_nothing_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    deaf = listen(Path("deaf.sock"))
+    link = Link(Path("deaf.sock"), timeout_s=0.2)
+
+    with pytest.raises(NotYet, match="silent"):
+        link.begin("pumps")
+
+    link.close()
+    deaf.close()
 
 
 def pump(at: int, more: str = "") -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class Link:
 
     def __init__(self, path: Path, timeout_s: float) -> None:
         """Raises NotYet when nobody listens at `path`."""
-        self._path, self._splitter = path, Splitter()
+        self._path, self._timeout_s, self._splitter = path, timeout_s, Splitter()
         self.session = ""  # what both sides call this connection, once it has a job
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout_s)
@@ -65,11 +66,9 @@ class Link:
         """What came in, as lists of messages, until `close`. Raises NotYet when the agent is silent or gone."""
         while True:
             try:
-                data = self._socket.recv(_READ_BYTES)
-            except OSError as error:
-                raise NotYet(f"agent at {self._path}: {error.strerror or error}") from error
-            if not data:
-                raise NotYet(f"agent at {self._path} ended the connection")
+                data = self._receive()
+            except TimeoutError as error:
+                raise NotYet(f"agent at {self._path} is silent for {self._timeout_s:g} s") from error
             yield self._splitter.feed(data)
 
     def close(self) -> None:
@@ -80,13 +79,44 @@ class Link:
             self._socket.close()
 
     def _expect(self, kind: str) -> Response:
-        for messages in self.messages():
-            for message in messages:
-                answer = Response.FromString(message)
-                if answer.WhichOneof("message") == kind:
-                    return answer
-                raise Refused(f"agent at {self._path}: wanted {kind}, got {str(answer)[:200]}")
-        raise AssertionError("messages ends by raising")
+        """The answer to what was just asked. A large Restore may take its time, while keepalives are answered.
+
+        Raises NotYet when the agent is silent or gone, Refused when it answers something else.
+        """
+        heard = time.monotonic()
+        self._socket.settimeout(self._timeout_s / 4)
+        try:
+            while True:
+                for message in self._splitter.feed(self._receive_or_knock(heard)):
+                    heard, answer = time.monotonic(), Response.FromString(message)
+                    if answer.WhichOneof("message") == kind:
+                        return answer
+                    if answer.WhichOneof("message") != "keepalive":
+                        raise Refused(f"agent at {self._path}: wanted {kind}, got {str(answer)[:200]}")
+        finally:
+            self._socket.settimeout(self._timeout_s)
+
+    def _receive_or_knock(self, heard: float) -> bytes:
+        """Some bytes; none, after a keepalive was sent, when there are none for now."""
+        try:
+            return self._receive()
+        except TimeoutError:
+            if time.monotonic() - heard > self._timeout_s:
+                raise NotYet(f"agent at {self._path} is silent for {self._timeout_s:g} s") from None
+            self.keep_alive(time.time_ns())
+            return b""
+
+    def _receive(self) -> bytes:
+        """What came in, at least a byte. Raises NotYet when the agent is gone, TimeoutError when nothing comes."""
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise NotYet(f"agent at {self._path}: {error.strerror or error}") from error
+        if not data:
+            raise NotYet(f"agent at {self._path} ended the connection")
+        return data
 
     def _send(self, request: Request) -> None:
         self._send_bytes(frame(request.SerializeToString()))
