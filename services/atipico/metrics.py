@@ -59,9 +59,10 @@ class Hops(Collector):
         """A hop was made, as often as there are numbers."""
         now = time.monotonic()
         with self._lock:
-            self._seen.setdefault(hop, deque(maxlen=self._KEPT)).extend((now, one) for one in seconds)
             self._counts[hop] = self._counts.get(hop, 0) + len(seconds)
             self._sums[hop] = self._sums.get(hop, 0.0) + sum(seconds)
+            # Last: what is seen here has the others, also for `collect` in the midst of a first hop.
+            self._seen.setdefault(hop, deque(maxlen=self._KEPT)).extend((now, one) for one in seconds)
 
     def quantiles(self, hop: str) -> dict[float, float]:
         """Quantile -> seconds; {} when nothing was seen for a minute."""

@@ -36,6 +36,22 @@ def test_hops_of_more_than_a_minute_ago_are_forgotten(monkeypatch):
     assert hops.quantiles("write")[0.99] == 0.5
 
 
+def test_metrics_that_are_read_in_the_midst_of_a_first_hop_are_whole():
+    hops, read = Hops(), []
+
+    class Watched(float):
+        """Reads the metrics while it is added up."""
+
+        def __radd__(self, other: float) -> float:
+            read.append([sample.name for family in hops.collect() for sample in family.samples])
+            return other + float(self)
+
+    hops.took("write", Watched(1.0))
+
+    assert read == [[]]
+    assert hops.quantiles("write")[0.5] == 1.0
+
+
 def test_however_many_hops_are_made_few_are_remembered():
     hops = Hops()
 
