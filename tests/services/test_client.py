@@ -218,7 +218,7 @@ def test_a_query_that_gives_nothing_has_no_rows_where_all_its_names_are_there(cl
     ("ask", "told"),
     [
         (lambda client: client.samples("paymets"), "no stream 'paymets'.*did you mean 'payments'"),
-        (lambda client: client.samples("other"), "no stream 'other'.*there is .*payments"),
+        (lambda client: client.samples("other"), "no stream 'other'.*there are .*payments"),
         (lambda client: client.query('SELECT "amout" FROM "payments"'), "no field or tag 'amout'.*'amount'"),
         (lambda client: client.query('SELECT mean("amout") FROM "payments"'), "'amout'.*'amount'"),
         (lambda client: client.query('SELECT "amount", "spee" FROM "payments"'), "'spee'.*'speed'"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import jupytext
 import pytest
@@ -13,6 +14,7 @@ from atipico.config import load
 from atipico.lab.pair import pair
 from atipico.lab.settings import LabSettings
 
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 TEXT = "# %% [markdown]\n# # Two\n\n# %%\n1 + 1\n"
 
 
@@ -56,6 +58,16 @@ def test_the_ipynb_has_the_cells_of_the_text_and_no_output(tmp_path):
 
     assert [(cell.cell_type, cell.source) for cell in cells] == [("markdown", "# Two"), ("code", "1 + 1")]
     assert cells[1].outputs == []
+
+
+@pytest.mark.parametrize("text", sorted(NOTEBOOKS.glob("*.py")), ids=lambda path: path.name)
+def test_a_notebook_is_in_git_as_jupyterlab_saves_it(text):
+    def without_version(lines: str) -> list[str]:
+        return [line for line in lines.splitlines() if "jupytext_version" not in line]
+
+    saved = jupytext.writes(jupytext.read(text), fmt="py:percent")
+
+    assert without_version(saved) == without_version(text.read_text())
 
 
 def test_the_address_names_the_first_notebook_where_there_is_one(tmp_path, monkeypatch):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 
 from atipico import logs
-from atipico.config import load, run_dir
+from atipico.config import PACKAGE, load, run_dir
 from atipico.lab.door import check_installed, token
 from atipico.lab.pair import pair
 from atipico.lab.settings import LabSettings
 from atipico.metrics import start_beating
 from atipico.web import refuse_busy_port
+
+_CONFIG = PACKAGE / "lab" / "jupyter"  # without this JupyterLab asks every newcomer whether it may fetch its news
 
 
 def run(port: int | None = None) -> None:
@@ -22,6 +24,9 @@ def run(port: int | None = None) -> None:
     runtime = run_dir() / "lab"
     runtime.mkdir(exist_ok=True)
     os.environ["JUPYTER_RUNTIME_DIR"] = str(runtime)  # before anything of Jupyter is imported
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(
+        [str(_CONFIG), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    )
     pair(settings.root())
     start_beating("lab")
     from jupyterlab.labapp import LabApp
@@ -44,5 +49,4 @@ def _words(settings: LabSettings, token: str) -> list[str]:
         f"--IdentityProvider.token={token}",
         "--PasswordIdentityProvider.hashed_password=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        "--LabApp.news_url=None",
     ]
