@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_INDENTED = re.compile(r"(?:^|\n\n)((?: {4}\S[^\n]*\n?)+)")
+_FENCE = re.compile(r"^(`{3,})(\w*)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"(\./\w+\.sh|\.venv/bin/|curl |make |git |\w+=\S+ \./)")
 
 
@@ -28,29 +27,34 @@ def blocks(page: str) -> list[Block]:
     for fence in _FENCE.finditer(page):
         before = _FENCE.sub("", page[: fence.start()])
         named = re.findall(r"`([\w./-]+\.\w+)`", before)
-        found.append(Block(fence[1], fence[2], named[-1] if named else ""))
+        found.append(Block(fence[2], fence[3], named[-1] if named else ""))
     return found
 
 
 def commands(page: str) -> list[str]:
-    """The indented lines of a page that are commands, what is said behind them left out, `\\` and quotes joined."""
+    """The indented lines of a page that are commands, without what is said behind them; an open quote goes on."""
     found: list[str] = []
-    for run in _INDENTED.findall(page):
-        for line in run.splitlines():
-            if _COMMAND.match(line.strip()):
-                found.append(re.split(r" {3,}", line.strip())[0])
-            elif found and found[-1].count("'") % 2:
-                found[-1] += "\n" + line.strip()
+    for line in (line.strip() for line in _FENCE.sub("", page).splitlines() if line.startswith("    ")):
+        if _COMMAND.match(line):
+            found.append(re.split(r" {3,}", line)[0])
+        elif found and found[-1].count("'") % 2:
+            found[-1] += "\n" + line
     return found
 
 
 def add_lines(text: str, change: str) -> str:
-    """The text with the `+` lines of a change put in where its other lines stand. Each must be found, once."""
+    """The text with the `-` lines of a change taken out and its `+` lines put in. `…` stands for the rest of a line.
+
+    The lines that are not added must be found in the text, together and once.
+    """
     steps = [(line[:1], line[1:]) for line in change.splitlines()]
     old = "".join(line + "\n" for sign, line in steps if sign in " -")
     new = "".join(line + "\n" for sign, line in steps if sign in " +")
-    assert text.count(old) == 1, f"the page changes lines that stand in the file {text.count(old)} times:\n{old}"
-    return text.replace(old, new)
+    places = list(re.finditer("(?m)^" + "([^\n]*)".join(re.escape(part) for part in old.split("…")), text))
+    assert len(places) == 1, f"the page changes lines that stand in the file {len(places)} times:\n{old}"
+    rests = iter(places[0].groups())
+    filled = re.sub("…", lambda _: next(rests), new)
+    return text[: places[0].start()] + filled + text[places[0].end() :]
 
 
 def agrees(printed: str, shown: str) -> bool:

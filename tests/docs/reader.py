@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from running_store import free_port
 
 HOUSE = Path(__file__).parents[2]
 CLONED = ("services", "jobs", "models", "data", "docs", "tests", "bench")
-PORTS = {"store": 8086, "classifier": 8080, "page": 8050}  # what the pages say, and whose it is
-PATIENCE_S = 40
+PORTS = {"store": 8086, "classifier": 8080, "page": 8050, "bell": 8060}  # what the pages say, and whose it is
+PATIENCE_S = 40  # for what a query shows a little later
+LONGEST_S = 150  # a command on a machine with other things to do
 _DONE = "--done--"
 
 
@@ -34,20 +36,22 @@ class Reader:
         for name in CLONED:
             skipped = shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache")
             shutil.copytree(HOUSE / name, self.clone / name, ignore=skipped)
-        for path in [*HOUSE.glob("*.md"), *HOUSE.glob("*.sh"), HOUSE / "pyproject.toml", HOUSE / "Makefile"]:
-            shutil.copy(path, self.clone / path.name)
+        for path in HOUSE.iterdir():
+            if path.is_file() and not path.name.startswith("."):
+                shutil.copy(path, self.clone / path.name)
         self._program("setup.sh", "exit 0")
         for program, words in {"python": "", "atipico": "-P -m atipico.cli"}.items():
             self._program(f".venv/bin/{program}", f'exec {sys.executable} {words} "$@"')
         self._said = (self.clone / "said.log").open("wb+")
         self.ports = {part: free_port() for part in PORTS}
-        env = {f"ATIPICO_{part.upper()}_PORT": str(port) for part, port in self.ports.items()}
+        env = {k: v for k, v in os.environ.items() if k not in ("ATIPICO_RUN", "ATIPICO_HOME")}
+        env |= {f"ATIPICO_{part.upper()}_PORT": str(port) for part, port in self.ports.items()}
+        env |= {f"ATIPICO_{part}_METRICS_PORT": "0" for part in ("AGENT", "HOST", "GENERATOR")}
         env |= {"PYTHONPATH": str(self.clone / "services"), "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
-        dropped = ("ATIPICO_RUN", "ATIPICO_HOME")
         self._shell = subprocess.Popen(
             ["sh"],
             cwd=self.clone,
-            env={**{k: v for k, v in os.environ.items() if k not in dropped}, **env},
+            env=env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
@@ -75,9 +79,8 @@ class Reader:
         printed = self.type(last)
         deadline = time.monotonic() + PATIENCE_S
         while shown is not None and not agrees(printed, shown):
-            assert last.startswith("curl") and time.monotonic() < deadline, (
-                f"{last}\nprinted\n{printed}\nthe page shows\n{shown}\n{self.said()}"
-            )
+            may_come = last.startswith("curl") and time.monotonic() < deadline
+            assert may_come, f"{last}\nprinted\n{printed}\nthe page shows\n{shown}\n{self.said()}"
             time.sleep(0.2)  # who asks what is still coming in asks again
             printed = self.type(last)
 
@@ -89,24 +92,29 @@ class Reader:
         assert self._shell.stdout is not None
         self._shell.stdin.write(f"{command}\necho {_DONE} $?\n")
         self._shell.stdin.flush()
-        printed = ""
+        printed, hangs = "", threading.Timer(LONGEST_S, self._shell.kill)
+        hangs.start()
         for line in self._shell.stdout:
             printed += line
             before, done, status = printed.rpartition(_DONE)
             if done:
+                hangs.cancel()
                 assert int(status) == 0, f"{command}\nended with {status}{before}\n{self.said()}"
                 return before
-        raise AssertionError(f"{command}\nended the terminal; it printed\n{printed}\n{self.said()}")
+        hangs.cancel()
+        raise AssertionError(f"{command}\nended the terminal, or took {LONGEST_S} s:\n{printed}\n{self.said()}")
 
     def said(self) -> str:
         """The end of what went to standard error."""
         return Path(self._said.name).read_text(errors="replace")[-3000:]
 
     def close(self) -> None:
-        self.type("./down.sh")
-        left = psutil.Process(self._shell.pid).children(recursive=True)  # what a page that failed did not end
-        processes.stop(left, 5.0)
-        self._shell.communicate("exit\n", timeout=30)
+        """End whatever a page, or a test that failed, has left running."""
+        processes.stop(psutil.Process(self._shell.pid).children(recursive=True), 5.0)
+        self._shell.kill()
+        self._shell.communicate()
+        run = self.clone / "run"
+        processes.stop([one for several in processes.running(run).values() for one in several], 10.0)
         self._said.close()
         shutil.rmtree(self.clone, ignore_errors=True)
 

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 
 import pytest
 
 from docs.pages import Block, blocks
-from docs.reader import HOUSE, Reader
+from docs.reader import HOUSE
 
 ADD = HOUSE / "docs" / "add"
 
-pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="the pages ask with curl, which is not here")
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("curl"), reason="the pages ask with curl, which is not here"),
+    pytest.mark.timeout(600),  # each starts the stack, some twice
+]
 
 
 def page(name: str) -> list[Block]:
     return blocks((ADD / f"{name}.md").read_text())
-
-
-@pytest.fixture
-def reader() -> Iterator[Reader]:
-    someone = Reader()
-    yield someone
-    someone.close()
 
 
 def test_a_data_set_and_then_a_model_on_it(reader):
@@ -36,6 +31,15 @@ def test_what_needs_no_running_stack(reader, name):
     reader.follow(page(name))
 
 
-def test_a_source_beside_the_running_stack(reader):
-    reader.type("./up.sh")
-    reader.follow(page("source"))
+def test_a_service_of_ones_own(reader):
+    reader.follow(page("service"))
+
+
+def test_a_source_beside_the_running_stack(running):
+    running.follow(page("source"))
+
+
+def test_every_page_is_followed_by_a_test():
+    followed = {"dataset", "model", "feature", "scorer", "service", "source"}
+
+    assert {path.stem for path in ADD.glob("*.md")} - {"README"} == followed
