@@ -110,6 +110,18 @@ def test_a_repeat_replaces_and_never_counts_twice():
     np.testing.assert_allclose(after[0], by_hand([*samples, (samples[-1][0] + 1, "a", 5.0)])[-1], rtol=1e-9)
 
 
+def test_two_series_that_share_a_key_and_the_very_ns_count_as_two():
+    live = plan()
+    columns = {"amount": [1.0, 3.0], "card": ["a", "a"]}
+
+    live.rows([5 * S, 5 * S], ["host=x", "host=y"], columns)
+    again = live.rows([5 * S, 5 * S], ["host=x", "host=y"], columns)
+    after = live.rows([6 * S], ["host=x"], {"amount": [2.0], "card": ["a"]})
+
+    assert sorted(again.values[:, 1]) == [1, 2]
+    assert after.values[0, 1:3].tolist() == [3, 2.0]
+
+
 def test_a_late_sample_is_judged_by_what_came_before_it_and_joins_the_past():
     samples = [(t, "a", float(t)) for t in (1, 2, 3, 5, 6)]
     live = plan()
@@ -129,10 +141,10 @@ def test_a_key_whose_samples_come_late_for_ever_is_remembered_within_the_bound(l
     monkeypatch.setattr(history, "MOST_SAMPLES", 100)
     live = History([Over(samples=50), Over(span=20)])
     out: list[float] = []
-    live.push(2**61, 0, 1.0, out)  # one sample that says it is of the far future
+    live.push(2**61, 0, 0, 1.0, out)  # one sample that says it is of the far future
 
     for at in range(1000):
-        live.push(late(at), at + 1, 1.0, out)
+        live.push(late(at), at + 1, 0, 1.0, out)
 
     assert len(live.times) <= 200
     assert out[-6] == 49

@@ -395,7 +395,7 @@ def test_the_streams_of_a_file_stand_alone_and_bad_ones_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('[streams.a]\nsource = "nose"\nrate = 1\n', "there are file, machine, series, payments"),
+        ('[streams.a]\nsource = "nose"\nrate = 1\n', "there are file, machine, payments, series"),
         ('[streams.a]\nsource = "series"\nrate = 1\noptions = { colour = 1 }\n', "do not fit"),
         (
             '[streams.a]\nsource = "series"\nrate = 1\n[streams.b]\nsource = "series"\nrate = 1\n',

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atipico.errors import NotYet
+from atipico.stream.jobs import readable_jobs
 from atipico.stream.ledger import KEPT, Ledger, Mark
 from atipico.stream.outcomes import OutcomeLines
 from atipico.stream.pending import Pending
@@ -141,3 +142,10 @@ def test_a_score_that_is_no_number_becomes_an_unscored_row(number):
 
     assert row.fields["scored"] is False
     assert str(number) in row.fields["why"]
+
+
+def test_a_job_whose_file_is_wrong_costs_the_others_nothing(tmp_path):
+    (tmp_path / "good.toml").write_text('model = "m"\nstream = "s"\n[features]\nx = "x"\n')
+    (tmp_path / "torn.toml").write_text('model = "m"\nstream = ')
+
+    assert list(readable_jobs(tmp_path)) == ["good"]

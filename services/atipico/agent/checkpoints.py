@@ -1,4 +1,4 @@
-"""What a job remembers, kept on disk under a checkpoint id: written whole or not at all, the last three kept."""
+"""What a job remembers, kept on disk under a checkpoint id: written whole or not at all, the last ones kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from atipico.errors import NotYet, Refused
 
-KEPT = 3
+KEPT = 8  # the host goes back to one of its last three; the rest are of hosts that died before they noted theirs
 _HASH_BYTES = 32
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,23 +33,24 @@ class _Window:
 
 
 class History:
-    """The recent samples of one key in the order of (clock, id), and what each window held before each.
+    """The recent samples of one key in the order of (clock, id, series), and what each window held before each.
 
-    id: the sample's own time in ns. The same (clock, id) again is a repeat: it replaces the value
-    and is told what it was told before, as long as what came before it is still remembered.
+    id: the sample's own time in ns. series: a number for its series, which others may share the key and the
+    very ns with. The same three again are a repeat: it replaces the value and is told what it was told
+    before, as long as what came before it is still remembered.
     """
 
-    __slots__ = ("ids", "times", "values", "windows")
+    __slots__ = ("ids", "series", "times", "values", "windows")
 
     def __init__(self, overs: Sequence[Over]) -> None:
-        self.times, self.ids, self.values = array("q"), array("q"), array("d")
+        self.times, self.ids, self.series, self.values = array("q"), array("q"), array("q"), array("d")
         self.windows = [_Window(over) for over in overs]
 
-    def push(self, time: int, id: int, value: float, out: list[float]) -> None:
+    def push(self, time: int, id: int, series: int, value: float, out: list[float]) -> None:
         """Take a sample in. Appends count, mean and sum of squared deviations of each window before it to `out`."""
         times = self.times
-        if times and time <= times[-1] and (time, id) <= (times[-1], self.ids[-1]):
-            self._push_late(time, id, value, out)
+        if times and time <= times[-1] and (time, id, series) <= (times[-1], self.ids[-1], self.series[-1]):
+            self._push_late(time, id, series, value, out)
             return
         values, end = self.values, len(times)
         for window in self.windows:
@@ -78,21 +79,24 @@ class History:
                 window.origin, window.s1, window.s2, window.peak = value, 0.0, 0.0, 0.0
         times.append(time)
         self.ids.append(id)
+        self.series.append(series)
         values.append(value)
         if len(times) % _SLACK == 0:
             self._forget()
 
-    def _push_late(self, time: int, id: int, value: float, out: list[float]) -> None:
+    def _push_late(self, time: int, id: int, series: int, value: float, out: list[float]) -> None:
         """A sample that is not the newest: put it where it belongs and look back from there."""
+        end = bisect_right(self.times, time)
         at = bisect_left(self.times, time)
-        while at < len(self.times) and self.times[at] == time and self.ids[at] < id:
+        while at < end and (self.ids[at], self.series[at]) < (id, series):
             at += 1
-        repeat = at < len(self.times) and self.times[at] == time and self.ids[at] == id
+        repeat = at < end and (self.ids[at], self.series[at]) == (id, series)
         if repeat:
             self.values[at] = value
         else:
             self.times.insert(at, time)
             self.ids.insert(at, id)
+            self.series.insert(at, series)
             self.values.insert(at, value)
         for window in self.windows:
             first = max(0, at - window.samples + 1)
@@ -116,7 +120,7 @@ class History:
             self._cut(dead)
 
     def _cut(self, dead: int) -> None:
-        for column in (self.times, self.ids, self.values):
+        for column in (self.times, self.ids, self.series, self.values):
             del column[:dead]
         for window in self.windows:
             window.start -= dead
@@ -124,7 +128,7 @@ class History:
     def save(self) -> list[Any]:
         """Plain values that `restore` makes the very same history of."""
         sums = [[w.start, w.origin, w.s1, w.s2, w.peak] for w in self.windows]
-        return [self.times.tobytes(), self.ids.tobytes(), self.values.tobytes(), sums]
+        return [self.times.tobytes(), self.ids.tobytes(), self.series.tobytes(), self.values.tobytes(), sums]
 
     @classmethod
     def restore(cls, overs: Sequence[Over], saved: list[Any]) -> History:
@@ -132,7 +136,8 @@ class History:
         history = cls(overs)
         history.times.frombytes(saved[0])
         history.ids.frombytes(saved[1])
-        history.values.frombytes(saved[2])
-        for window, (start, origin, s1, s2, peak) in zip(history.windows, saved[3], strict=True):
+        history.series.frombytes(saved[2])
+        history.values.frombytes(saved[3])
+        for window, (start, origin, s1, s2, peak) in zip(history.windows, saved[4], strict=True):
             window.start, window.origin, window.s1, window.s2, window.peak = start, origin, s1, s2, peak
         return history

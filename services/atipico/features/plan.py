@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -45,6 +46,7 @@ class _Histories:
         good: Sequence[int],
         clock: Sequence[int],
         ids: Sequence[int],
+        series: Sequence[int],
         keys: Sequence[Value],
         values: Sequence[float],
     ) -> None:
@@ -56,7 +58,7 @@ class _Histories:
             history = of.get(key)
             if history is None:
                 history = of[key] = History(overs)
-            history.push(clock[at], ids[at], values[at], out)
+            history.push(clock[at], ids[at], series[at], values[at], out)
         self._bound()
         seen = np.array(out, dtype=np.float64).reshape(len(good), len(overs), 3)
         newest = np.array([values[at] for at in good], dtype=np.float64)
@@ -115,10 +117,12 @@ class Plan:
         clock: Sequence[Any] = columns[self.clock] if self.clock else times
         for at, field in self._values:
             matrix[good, at] = [columns[field][row] for row in good]
+        numbers = {group: crc32(group.encode()) for group in set(groups)}
+        series = [numbers[group] for group in groups]
         for histories in self._histories:
             keys: Sequence[Any] = columns[histories.by] if histories.by else groups
             values: Sequence[Any] = columns[histories.field]
-            histories.fill(matrix, good, clock, times, keys, values)
+            histories.fill(matrix, good, clock, times, series, keys, values)
         return Rows(matrix, refused)
 
     def _refusals(self, columns: Columns, m: int) -> dict[int, str]:

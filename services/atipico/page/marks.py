@@ -11,7 +11,7 @@ from atipico.page import ask
 from atipico.page.influx import Influx, Series
 from atipico.page.names import LABELS, SCORES, Stream
 from atipico.wire.influxql.tree import Binary, Expression, Literal, Name, Select
-from atipico.wire.sample import JOB_TAG, SOURCE_TAG
+from atipico.wire.sample import JOB_TAG, SOURCE_TAG, outcome_tags, sample_tags
 
 Mark = dict[str, Any]
 OUTCOME = ("score", "threshold", "anomalous", "version", "scored", "why")
@@ -120,8 +120,9 @@ class Marks:
 
     def _add_outcomes(self, stream: Stream, marks: Sequence[Mark]) -> None:
         for some in _chunks(marks):
+            tags = [outcome_tags(mark["tags"], stream.job, stream.measurement) for mark in some]
             answers = self._influx.ask(
-                *(_at(SCORES, mark, {**mark["tags"], JOB_TAG: stream.job}, map(ask.field, OUTCOME)) for mark in some)
+                *(_at(SCORES, mark, of, map(ask.field, OUTCOME)) for mark, of in zip(some, tags, strict=True))
             )
             for mark, found in zip(some, answers, strict=True):
                 for row in (row for one in found for row in one.rows()):
@@ -167,12 +168,8 @@ def _at(measurement: str, mark: Mark, tags: dict[str, str], columns: Iterable[An
 
 def _mark(row: dict[str, Any]) -> Mark:
     told = {name: row.get(name) for name in OUTCOME}
-    tags = {
-        name: value
-        for name, value in row.items()
-        if name not in (*OUTCOME, "time", JOB_TAG, SOURCE_TAG) and isinstance(value, str)
-    }
-    return {"time": str(row["time"]), "tags": tags, "fields": {}, "label": None, **told}
+    tags = {name: value for name, value in row.items() if name not in (*OUTCOME, "time") and isinstance(value, str)}
+    return {"time": str(row["time"]), "tags": sample_tags(tags), "fields": {}, "label": None, **told}
 
 
 def _key(stream: Stream, mark: Mark) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from atipico import logs
 from atipico.config import load, run_dir, socket_path
 from atipico.metrics import start_beating
-from atipico.registry.jobs import load_jobs
+from atipico.stream.jobs import readable_jobs
 from atipico.stream.ledger import Ledger
 from atipico.stream.runner import JobRunner
 from atipico.stream.settings import HostSettings
@@ -21,7 +21,7 @@ def run() -> None:
     logs.start("host")
     settings = load(HostSettings)
     socket = Path(settings.agent_socket) if settings.agent_socket else socket_path("agent")
-    jobs, stop = load_jobs(run_dir() / "jobs"), threading.Event()
+    jobs, stop = readable_jobs(run_dir() / "jobs"), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     start_beating("host")

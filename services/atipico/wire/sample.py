@@ -50,9 +50,14 @@ def outcome(sample: Sample, score: Score, job: str, measurement: str = "scores")
 
     A sample's own tag `source` is there as `sample_source`: two samples that differ in it alone have two outcomes.
     """
-    own = {_OWN + name if _TAKEN.fullmatch(name) else name: value for name, value in sample.tags.items()}
-    tags = {**own, JOB_TAG: job, SOURCE_TAG: sample.measurement}
+    tags = outcome_tags(sample.tags, job, sample.measurement)
     return Sample(measurement, dict(sorted(tags.items())), score._asdict(), sample.time)
+
+
+def outcome_tags(tags: Mapping[str, str], job: str, source: str) -> dict[str, str]:
+    """The tags of the outcome of a sample that has these."""
+    own = {_OWN + name if _TAKEN.fullmatch(name) else name: value for name, value in tags.items()}
+    return {**own, JOB_TAG: job, SOURCE_TAG: source}
 
 
 def sample_tags(tags: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,25 @@
+"""The jobs that the host runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from atipico.errors import Refused
+from atipico.metrics import REFUSED
+from atipico.registry.jobs import Job, load_job
+
+log = structlog.get_logger("host")
+
+
+def readable_jobs(folder: Path) -> dict[str, Job]:
+    """The jobs of a folder by name. One whose file is wrong costs the others nothing: it is left out and said."""
+    jobs = {}
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            jobs[path.stem] = load_job(path)
+        except Refused as error:
+            REFUSED.labels("job file").inc()
+            log.error("job left out; mend its file and start the host again", error=str(error))
+    return jobs
