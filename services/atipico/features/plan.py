@@ -20,6 +20,7 @@ from atipico.wire.sample import Value
 
 MOST_KEYS = 1_000_000  # of one field and `by`; beyond it those that slept longest are forgotten
 MOST_VALUE = 1e100  # either way: the squares of a full window stay finite, as one that is not would spoil its key
+_FORM = 2  # of what `save` gives; another one is refused like other features
 
 Columns = Mapping[str, Sequence[Value | None]]
 
@@ -100,7 +101,7 @@ class Plan:
             if spec.kind != VALUE:
                 windowed.setdefault((spec.field, spec.by), []).append((at, spec))
         self._histories = [_Histories(field, by, of) for (field, by), of in windowed.items()]
-        shape = [clock, *(list(spec) for spec in specs)]
+        shape = [_FORM, clock, *(list(spec) for spec in specs)]
         self.shape = hashlib.sha256(msgspec.json.encode(shape)).hexdigest()[:16]
 
     def rows(self, times: Sequence[int], groups: Sequence[str], columns: Columns) -> Rows:
