@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -187,6 +188,20 @@ def test_a_checkpoint_of_other_features_is_refused_and_changes_nothing():
 
     with pytest.raises(Refused, match="the job now has"):
         mine.restore(other.save())
+
+    assert mine.save() == before
+
+
+def test_a_checkpoint_that_is_not_whole_is_refused_and_changes_nothing():
+    mine = plan()
+    rows(mine, stream(1, 50))
+    before = mine.save()
+    shape, kept = msgspec.msgpack.decode(before)
+    kept[0][0][1][0][2] = kept[0][0][1][0][2][:-8]
+
+    for torn in (before[:-1], b"", msgspec.msgpack.encode([shape, kept]), msgspec.msgpack.encode([shape, 5])):
+        with pytest.raises(Refused, match="can't be read"):
+            mine.restore(torn)
 
     assert mine.save() == before
 

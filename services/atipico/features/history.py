@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Any
 
 from atipico.features.spec import Over
+from atipico.wire.window import Window
 
 MOST_SAMPLES = 10_000  # of one key; a longer window holds the last so many
 _WORN = 1e-5  # sums that shrank to this share of their peak have lost digits and are made anew
@@ -40,10 +40,11 @@ class History:
     before, as long as what came before it is still remembered.
     """
 
-    __slots__ = ("ids", "series", "times", "values", "windows")
+    __slots__ = ("ids", "kept", "series", "times", "values", "windows")
 
-    def __init__(self, overs: Sequence[Over]) -> None:
-        self.times, self.ids, self.series, self.values = array("q"), array("q"), array("q"), array("d")
+    def __init__(self, overs: Sequence[Over], kept: Window | None = None) -> None:
+        self.kept = kept or Window.empty()
+        self.times, self.ids, self.series, self.values = self.kept
         self.windows = [_Window(over) for over in overs]
 
     def push(self, time: int, id: int, series: int, value: float, out: list[float]) -> None:
@@ -120,7 +121,7 @@ class History:
             self._cut(dead)
 
     def _cut(self, dead: int) -> None:
-        for column in (self.times, self.ids, self.series, self.values):
+        for column in self.kept:
             del column[:dead]
         for window in self.windows:
             window.start -= dead
@@ -128,16 +129,13 @@ class History:
     def save(self) -> list[Any]:
         """Plain values that `restore` makes the very same history of."""
         sums = [[w.start, w.origin, w.s1, w.s2, w.peak] for w in self.windows]
-        return [self.times.tobytes(), self.ids.tobytes(), self.series.tobytes(), self.values.tobytes(), sums]
+        return [self.kept.to_bytes(), sums]
 
     @classmethod
     def restore(cls, overs: Sequence[Over], saved: list[Any]) -> History:
         """The history that `save` told of."""
-        history = cls(overs)
-        history.times.frombytes(saved[0])
-        history.ids.frombytes(saved[1])
-        history.series.frombytes(saved[2])
-        history.values.frombytes(saved[3])
-        for window, (start, origin, s1, s2, peak) in zip(history.windows, saved[4], strict=True):
+        kept, sums = saved
+        history = cls(overs, Window.from_bytes(kept))
+        for window, (start, origin, s1, s2, peak) in zip(history.windows, sums, strict=True):
             window.start, window.origin, window.s1, window.s2, window.peak = start, origin, s1, s2, peak
         return history

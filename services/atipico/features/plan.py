@@ -20,7 +20,7 @@ from atipico.wire.sample import Value
 
 MOST_KEYS = 1_000_000  # of one field and `by`; beyond it those that slept longest are forgotten
 MOST_VALUE = 1e100  # either way: the squares of a full window stay finite, as one that is not would spoil its key
-_FORM = 2  # of what `save` gives; another one is refused like other features
+_FORM = 3  # of what `save` gives; another one is refused like other features
 
 Columns = Mapping[str, Sequence[Value | None]]
 
@@ -160,8 +160,15 @@ class Plan:
             raise Refused(f"checkpoint of {len(saved)} bytes can't be read: {error}") from error
         if shape != self.shape:
             raise Refused(f"checkpoint is of features {shape}, the job now has {self.shape}")
-        for histories, stored in zip(self._histories, kept, strict=True):
-            histories.of = {key: History.restore(histories.overs, history) for key, history in stored}
+        try:
+            taken = [
+                {key: History.restore(histories.overs, history) for key, history in stored}
+                for histories, stored in zip(self._histories, kept, strict=True)
+            ]
+        except (TypeError, ValueError) as error:
+            raise Refused(f"checkpoint of {len(saved)} bytes can't be read: {error}") from error
+        for histories, of in zip(self._histories, taken, strict=True):
+            histories.of = of
 
     def forget(self) -> None:
         """Start from nothing."""
