@@ -25,7 +25,7 @@ SEEN_ELSEWHERE = {  # command -> why it is not typed here
     "./test.sh": "what runs this very test",
     "./test.sh tests/unit -k name": "the same",
     "make": "shows help; its commands are those of ./up.sh, ./down.sh and ./test.sh",
-    ".venv/bin/python bench/chain.py --points 60000 --naive-points 300": "minutes; test_bench.py tries its parts",
+    ".venv/bin/python bench/chain.py": "minutes; test_bench.py tries its parts",
 }
 
 
