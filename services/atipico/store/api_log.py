@@ -12,8 +12,8 @@ from atipico.errors import Refused
 from atipico.store.databases import Databases
 from atipico.store.log import Block, Log
 from atipico.store.readers import Reader
+from atipico.wire.log import END, NEXT
 
-NEXT, END = "X-Atipico-Next", "X-Atipico-End"
 _LIMIT, _MOST_LIMIT, _MOST_WAIT_S = 256 * 1024, 8 * 2**20, 30.0
 
 

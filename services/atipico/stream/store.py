@@ -12,8 +12,8 @@ import orjson
 
 from atipico import logs
 from atipico.errors import NotYet, Refused
+from atipico.wire.log import END, NEXT
 
-NEXT, END = "X-Atipico-Next", "X-Atipico-End"
 _SHOWN = 300
 
 

@@ -1,0 +1,4 @@
+"""The store's log over HTTP, `GET /log`: what its answer says beside the lines."""
+
+NEXT = "X-Atipico-Next"  # the offset behind the lines, where the next read goes on
+END = "X-Atipico-End"  # where the log ends by now
