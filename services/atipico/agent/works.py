@@ -10,8 +10,7 @@ from pathlib import Path
 from atipico.agent.checkpoints import Checkpoints
 from atipico.agent.session import Session, Work
 from atipico.agent.work import JobWork
-from atipico.errors import Refused
-from atipico.features.spec import nearest
+from atipico.errors import Refused, nearest
 from atipico.metrics import SAMPLES_IN, SAMPLES_OUT
 from atipico.ports import Scorer
 from atipico.registry.jobs import Job, load_job

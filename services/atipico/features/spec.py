@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from atipico.config import nanoseconds
-from atipico.errors import Refused
-from atipico.errors import nearest as nearest
+from atipico.errors import Refused, nearest
 from atipico.features import FEATURES
 
 VALUE = "value"  # the field itself, which needs no window

@@ -6,8 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from atipico.config import home
-from atipico.errors import Refused
-from atipico.features.spec import nearest
+from atipico.errors import Refused, nearest
 from atipico.learn.register import register
 from atipico.registry.jobs import load_job
 from atipico.registry.models import Model

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
 import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from atipico.errors import Refused
+from atipico.errors import Refused, nearest
 from atipico.page import ask
 from atipico.page.influx import Influx, Series
 from atipico.wire.sample import JOB_TAG, SOURCE_TAG
@@ -58,13 +57,13 @@ class Names:
         """Raises Unknown, naming the nearest."""
         streams = self.streams()
         if job not in streams:
-            raise Unknown(f"no job {job!r} has scores{_nearest(job, streams)}")
+            raise Unknown(f"no job {job!r} has scores{nearest(job, streams)}")
         return streams[job]
 
     def field(self, stream: Stream, field: str) -> str:
         """The field, if it is a number of that stream. Raises Unknown, naming the nearest."""
         if stream.fields.get(field) not in ("float", "integer"):
-            raise Unknown(f"{stream.measurement} has no number {field!r}{_nearest(field, stream.numbers())}")
+            raise Unknown(f"{stream.measurement} has no number {field!r}{nearest(field, stream.numbers())}")
         return field
 
     def _ask(self) -> dict[str, Stream]:
@@ -83,11 +82,3 @@ class Names:
         kinds = {row["fieldKey"]: row["fieldType"] for one in fields for row in one.rows()}
         keys = tuple(row["tagKey"] for one in tags for row in one.rows())
         return Stream(job, measurement, kinds, keys, next((name for name in self._id_fields if name in kinds), ""))
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; there is {', '.join(known)}" if known else "; there is none yet"

@@ -7,8 +7,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from atipico.errors import Refused
-from atipico.features.spec import FeatureSpec, nearest, parse_specs
+from atipico.errors import Refused, nearest
+from atipico.features.spec import FeatureSpec, parse_specs
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SETTINGS = {"model", "stream", "clock", "database", "scores", "features"}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from atipico.errors import NotYet, Refused
-from atipico.features.spec import nearest
+from atipico.errors import NotYet, Refused, nearest
 from atipico.metrics import REFUSED
 from atipico.registry.models import LARGEST, Model, load
 
