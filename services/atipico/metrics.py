@@ -39,8 +39,7 @@ RESTARTS = Counter("atipico_restarts", "Times the supervisor started a part agai
 UP = Gauge("atipico_up", "Whether a part runs and has said that it is ready: 1 or 0; the supervisor's view.", ["part"])
 BACKLOG = Gauge("atipico_backlog", "What waits in this part, by kind and unit.", ["what"])
 
-for _reason in ("retention",):
-    LOST.labels(_reason)
+LOST.labels("retention")  # shown as 0 from the start
 
 
 class Hops(Collector):

@@ -16,8 +16,7 @@ from atipico.agent.session import Open
 from atipico.agent.work import SumWork
 from atipico.agent.works import Works
 from atipico.config import PACKAGE, Seconds, Settings, load, run_dir, socket_path
-from atipico.errors import Refused
-from atipico.features.spec import nearest
+from atipico.errors import Refused, nearest
 from atipico.metrics import start_beating
 from atipico.scorers import SCORERS
 from atipico.scorers.http import HttpScorer
@@ -30,8 +29,6 @@ class AgentSettings(Settings):
     model_config = SettingsConfigDict(
         env_prefix="ATIPICO_AGENT_",
         toml_file=PACKAGE / "agent" / "config.toml",
-        extra="forbid",
-        env_nested_delimiter="__",
         populate_by_name=True,
     )
     socket: str = ""

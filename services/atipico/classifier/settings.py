@@ -25,8 +25,6 @@ class ClassifierSettings(Settings):
     model_config = SettingsConfigDict(
         env_prefix="ATIPICO_CLASSIFIER_",
         toml_file=PACKAGE / "classifier" / "config.toml",
-        extra="forbid",
-        env_nested_delimiter="__",
     )
 
     host: str = "127.0.0.1"

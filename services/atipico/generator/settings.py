@@ -65,12 +65,7 @@ def _payments_and_machine() -> dict[str, StreamSettings]:
 class GeneratorSettings(Settings):
     """Settings of the generator; see config.toml."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="ATIPICO_GENERATOR_",
-        toml_file=PACKAGE / "generator" / "config.toml",
-        extra="forbid",
-        env_nested_delimiter="__",
-    )
+    model_config = SettingsConfigDict(env_prefix="ATIPICO_GENERATOR_", toml_file=PACKAGE / "generator" / "config.toml")
 
     block: Seconds = Field(0.05, gt=0)
     catch_up: Seconds = Field(10.0, ge=0)

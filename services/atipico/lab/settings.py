@@ -12,12 +12,7 @@ from atipico.config import PACKAGE, Settings, home
 
 
 class LabSettings(Settings):
-    model_config = SettingsConfigDict(
-        env_prefix="ATIPICO_LAB_",
-        toml_file=PACKAGE / "lab" / "config.toml",
-        extra="forbid",
-        env_nested_delimiter="__",
-    )
+    model_config = SettingsConfigDict(env_prefix="ATIPICO_LAB_", toml_file=PACKAGE / "lab" / "config.toml")
 
     port: int = Field(10000, ge=1, le=65535)
     folder: str = "notebooks"

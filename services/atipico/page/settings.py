@@ -12,8 +12,6 @@ class PageSettings(Settings):
     model_config = SettingsConfigDict(
         env_prefix="ATIPICO_PAGE_",
         toml_file=PACKAGE / "page" / "config.toml",
-        extra="forbid",
-        env_nested_delimiter="__",
         populate_by_name=True,
     )
 

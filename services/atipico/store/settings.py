@@ -12,12 +12,7 @@ from atipico.config import PACKAGE, Bytes, Seconds, Settings, run_dir
 class StoreSettings(Settings):
     """Settings of the store; see config.toml."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="ATIPICO_STORE_",
-        toml_file=PACKAGE / "store" / "config.toml",
-        extra="forbid",
-        env_nested_delimiter="__",
-    )
+    model_config = SettingsConfigDict(env_prefix="ATIPICO_STORE_", toml_file=PACKAGE / "store" / "config.toml")
     host: str = "127.0.0.1"
     port: int = 8086
     data: str = ""

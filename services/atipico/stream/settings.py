@@ -14,8 +14,6 @@ class HostSettings(Settings):
     model_config = SettingsConfigDict(
         env_prefix="ATIPICO_HOST_",
         toml_file=PACKAGE / "stream" / "config.toml",
-        extra="forbid",
-        env_nested_delimiter="__",
         populate_by_name=True,
     )
     store_host: str = "127.0.0.1"

@@ -39,8 +39,6 @@ class SupervisorSettings(Settings):
     model_config = SettingsConfigDict(
         env_prefix="ATIPICO_SUPERVISOR_",
         toml_file=PACKAGE / "engines" / "embedded" / "config.toml",
-        extra="forbid",
-        env_nested_delimiter="__",
     )
 
     metrics_port: int = Field(8090, ge=0, le=65535)
