@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -98,3 +98,36 @@ class Scorer(Protocol):
 
     def info(self) -> ModelInfo: ...
     def score(self, rows: np.ndarray) -> Scored: ...
+
+
+class Detector(Protocol):
+    """Turns windows into shares between 0 (as usual as can be) and 1 (stranger than all that is usual).
+
+    A share says how much of what is usual is less strange: of usual samples one in a thousand has more than 0.999.
+    One instance serves one field of one job and its calls never overlap. windows: float64 (m, n), one row a sample to
+    score, the last n values of its key in the stream's unit, oldest first and its own last; NaN before the first there
+    was. A row has `needs` numbers or more. Returns float64 (m,), finite, the same for a row whatever rows stand beside
+    it. `score` changes nothing: a detector that is no Learner is a pure function.
+    """
+
+    needs: int
+
+    def score(self, windows: np.ndarray) -> np.ndarray: ...
+
+
+@runtime_checkable
+class Learner(Detector, Protocol):
+    """A detector that remembers more than the windows it is shown.
+
+    `learn` gets each sample's window once, in the order of the samples, always LEARNED_AT_ONCE of them, whatever
+    blocks they came in: it may change what the next `score` says. `restore` takes back what `save` gave, also in
+    another instance with the same settings, which then scores and learns to the very same numbers; it raises
+    ValueError, TypeError or a msgspec.DecodeError for other bytes.
+    """
+
+    def learn(self, windows: np.ndarray) -> None: ...
+    def save(self) -> bytes: ...
+    def restore(self, saved: bytes) -> None: ...
+
+
+LEARNED_AT_ONCE = 256  # windows

@@ -1,4 +1,4 @@
-"""What the agent does with a block of points: features, scores, answers."""
+"""What the agent does with a block of points: features or windows, scores, answers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import structlog
 
 from atipico.agent.checkpoints import Checkpoints
 from atipico.agent.why import Why
+from atipico.detectors.watch import Watch
 from atipico.errors import Refused
-from atipico.features.plan import Plan, Rows
+from atipico.features.plan import Columns, Plan, Rows
 from atipico.metrics import REFUSED
 from atipico.ports import ModelInfo, Scored, Scorer
 from atipico.registry.jobs import Job
@@ -31,8 +32,8 @@ class SumWork:
         self._scorer, self._writer = scorer, AnswerWriter()
 
     def answers(self, points: Sequence[bytes]) -> list[bytes]:
-        block = read_points(points, None)
-        return _answers(block, _all_numbers(block), self._scorer, None, self._writer)
+        block = _read(points, None)
+        return _answers(block, outcomes(_all_numbers(block), self._scorer, None), self._writer)
 
     def snapshot(self) -> bytes:
         return b""
@@ -42,39 +43,56 @@ class SumWork:
 
 
 class JobWork:
-    """A job: its windows, and the scorer of its model. The state belongs to the job, not to a connection."""
+    """A job: what it knows, and the scorer of its model. The state belongs to the job, not to a connection."""
 
     def __init__(self, job: Job, checkpoints: Checkpoints) -> None:
-        self.job, self._plan = job, Plan(job.features, job.clock)
+        self.job, self._known = job, knowledge(job)
         self._checkpoints, self._writer = checkpoints, AnswerWriter()
         self.live = False  # whether a sample entered since the process started
 
     def remembers(self, job: Job) -> bool:
-        """Whether what is remembered serves this job too: another model does, other features do not."""
-        return (job.features, job.clock) == (self.job.features, self.job.clock)
+        """Whether what is remembered serves this job too: another model does, other features or detectors do not."""
+        mine = self.job
+        return (job.features, job.detector, job.clock) == (mine.features, mine.detector, mine.clock)
 
-    def answers(self, points: Sequence[bytes], scorer: Scorer) -> list[bytes]:
-        """One answer a point that can be read, in their order."""
-        block = read_points(points, self._plan.needs)
-        rows = self._plan.rows(block.times, block.groups, block.columns)
+    def answers(self, points: Sequence[bytes], scorer: Scorer | None) -> list[bytes]:
+        """One answer a point that can be read, in their order. scorer: the model's, None for a detector."""
+        block = _read(points, self._known.needs)
         self.live = True
-        return _answers(block, rows, scorer, self._plan.columns, self._writer)
+        told = judged(self._known, scorer, block.times, block.groups, block.columns)
+        return _answers(block, told, self._writer)
 
     def snapshot(self) -> bytes:
-        """Keep the windows on disk; returns the id they are found by."""
-        number = self._checkpoints.save(self._plan.save())
-        return msgspec.json.encode({"checkpoint": number, "features": self._plan.shape})
+        """Keep what is known on disk; returns the id it is found by."""
+        number = self._checkpoints.save(self._known.save())
+        return msgspec.json.encode({"checkpoint": number, "shape": self._known.shape})
 
     def rewind(self, snapshot: bytes) -> None:
         """Go back to a snapshot, whatever is remembered now; empty: to nothing. Raises Refused when it can't."""
         if not snapshot:
-            self._plan.forget()
+            self._known.forget()
             return
         try:
             number = int(msgspec.json.decode(snapshot)["checkpoint"])
         except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
             raise Refused(f"job {self.job.name}: {snapshot[:80]!r} is no snapshot of ours") from error
-        self._plan.restore(self._checkpoints.load(number))
+        self._known.restore(self._checkpoints.load(number))
+
+
+def knowledge(job: Job) -> Plan | Watch:
+    """What a job remembers of its samples, still empty: the features of its model, or its detector's windows."""
+    return Watch(job.detector, job.clock) if job.detector else Plan(job.features, job.clock)
+
+
+def judged(
+    known: Plan | Watch, scorer: Scorer | None, times: Sequence[int], groups: Sequence[str], columns: Columns
+) -> list[Score]:
+    """The outcome of each sample of a block, in their order; the block then belongs to what is known."""
+    if isinstance(known, Watch):
+        return known.outcomes(times, groups, columns)
+    if scorer is None:
+        raise Refused("features without a scorer; this job needs a model")
+    return outcomes(known.rows(times, groups, columns), scorer, known.columns)
 
 
 def _all_numbers(block: PointBlock) -> Rows:
@@ -89,13 +107,15 @@ def _all_numbers(block: PointBlock) -> Rows:
     return Rows(np.array(columns, dtype=np.float64).reshape(len(columns), len(block.times)).T, refused)
 
 
-def _answers(
-    block: PointBlock, rows: Rows, scorer: Scorer, columns: Sequence[str] | None, writer: AnswerWriter
-) -> list[bytes]:
+def _read(points: Sequence[bytes], needs: Sequence[str] | None) -> PointBlock:
+    block = read_points(points, needs)
     if block.broken:
         REFUSED.labels("point can't be read").inc(block.broken)
         log.error("points that can't be read have no answer", points=block.broken)
-    told = outcomes(rows, scorer, columns)
+    return block
+
+
+def _answers(block: PointBlock, told: Sequence[Score], writer: AnswerWriter) -> list[bytes]:
     return [writer.write(head, outcome) for head, outcome in zip(block.heads, told, strict=True)]
 
 

@@ -23,7 +23,7 @@ class Attached:
     """A job's work seen from one connection, with that connection's own way to the classifier."""
 
     def __init__(
-        self, work: JobWork, lock: threading.Lock, scorer: Scorer, rewinds: bool, ended: threading.Event
+        self, work: JobWork, lock: threading.Lock, scorer: Scorer | None, rewinds: bool, ended: threading.Event
     ) -> None:
         self._work, self._lock, self._scorer, self._rewinds, self._ended = work, lock, scorer, rewinds, ended
         self._in, self._out = SAMPLES_IN.labels(work.job.name), SAMPLES_OUT.labels(work.job.name)
@@ -86,7 +86,8 @@ class Works:
                     work.rewind(b"")
             open_ones = [one for one in self._sessions.get(job.name, []) if not one.stop.is_set()]
             self._sessions[job.name] = [*open_ones, session]
-        return Attached(work, lock, self._make_scorer(job, session.stop), rewinds, session.stop)
+        scorer = self._make_scorer(job, session.stop) if job.model else None
+        return Attached(work, lock, scorer, rewinds, session.stop)
 
     def _job(self, name: str) -> Job:
         known = [path.stem for path in self._jobs.glob("*.toml")]

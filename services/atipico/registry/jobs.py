@@ -1,4 +1,4 @@
-"""A job: a model run over a stream into a stream, as one readable TOML file."""
+"""A job: a model, or a detector, run over a stream into a stream, as one readable TOML file."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from atipico.detectors.spec import DetectorSpec, parse_detector
 from atipico.errors import Refused, nearest
 from atipico.features.spec import FeatureSpec, parse_specs
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_SETTINGS = {"model", "stream", "clock", "database", "scores", "features"}
+_SETTINGS = {"model", "detector", "stream", "clock", "database", "scores", "features"}
 
 
 class Job(NamedTuple):
-    """model: NAME or NAME@VERSION. stream and scores: measurements of `database`.
+    """model: NAME or NAME@VERSION, "" where a detector does its work. stream and scores: measurements of `database`.
 
     clock: the field (int, ns) its windows run on, or "" for the sample's own time.
     """
@@ -27,6 +28,7 @@ class Job(NamedTuple):
     clock: str = ""
     database: str = "atipico"
     scores: str = "scores"
+    detector: DetectorSpec | None = None
 
 
 def load_job(path: Path) -> Job:
@@ -47,17 +49,29 @@ def _job(name: str, table: dict[str, Any]) -> Job:
     for word in table:
         if word not in _SETTINGS:
             raise Refused(f"no setting {word!r}{nearest(word, _SETTINGS)}")
-    features = table.pop("features", {})
-    for word in ("model", "stream"):
-        if not table.get(word):
-            raise Refused(f"{word} is missing")
+    who = _who_scores(table)
+    if not table.get("stream"):
+        raise Refused("stream is missing")
     for word, value in table.items():
         if not isinstance(value, str):
             raise Refused(f"{word} = {value!r}: needed a text")
-    job = Job(name=name, features=parse_specs(features), **table)
+    job = Job(name=name, **{"model": "", **table, **who})
     if job.stream == job.scores:
         raise Refused(f"stream = {job.stream!r}: a job that reads its own scores never ends")
     return job
+
+
+def _who_scores(table: dict[str, Any]) -> dict[str, Any]:
+    """A model and its features, or a detector: just one of the two. Takes what it read out of the table."""
+    if bool(table.get("model")) == ("detector" in table):
+        raise Refused(
+            "a job has a model or a detector, not both" if "detector" in table else "model is missing, or a detector"
+        )
+    if "detector" not in table:
+        return {"features": parse_specs(table.pop("features", {}))}
+    if "features" in table:
+        raise Refused("[features] are for a model; a detector looks at the fields that it names itself")
+    return {"features": (), "detector": parse_detector(table.pop("detector"))}
 
 
 def load_jobs(folder: Path) -> dict[str, Job]:
