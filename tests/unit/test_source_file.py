@@ -239,3 +239,35 @@ def test_a_file_that_is_not_there_or_is_no_parquet_is_refused(tmp_path):
     for name in ("absent.csv", "no.parquet"):
         with pytest.raises(Refused, match="can't be read"):
             pick_dataset(tmp_path / name)
+
+
+def test_the_whole_file_as_arrays_is_what_is_read_row_by_row(tmp_path, dataset):
+    file = tmp_path / "some.csv"
+    lines = ["t,who,x,bad,what,id", "2026-01-01,1,2.5,0,,7", "2026-01-02,2,inf,1,theft,8", "2026-01-03,,-1,,,9"]
+    file.write_text("\n".join([*lines, "2026-01-04,5,y,1,fire,10"]) + "\n")
+    path = dataset("""
+        measurement = "m"
+        time = "t"
+        id = "id"
+        fields = { who = "who", x = "x", id = "id" }
+        shard = { key = "who", shards = 3 }
+        label = { column = "bad", delay = "1d", kinds = "what" }
+    """)
+    source = make("file", file=str(file), dataset=str(path))
+
+    whole = source.whole(["x", "who", "id"])
+    rows = source.read({}, 10).rows
+
+    names = ["event_time", "x", "who", "id"]
+    assert list(whole.fields) == names
+    listed = zip(*(whole.fields[name].tolist() for name in names), strict=True)
+    assert list(listed) == [tuple(fields.get(name) for name in names) for _, fields in rows]
+    assert whole.series.tolist() == ["shard=" + tags["shard"] for tags, _ in rows]
+    assert whole.label.tolist() == [0, 1, -1, 1]
+    assert whole.kind.tolist() == ["", "theft", "", "fire"]
+    assert source.label_delay == DAY
+
+
+def test_a_field_that_no_dataset_names_is_refused_with_the_nearest():
+    with pytest.raises(Refused, match="no field 'amout'; did you mean 'amount'"):
+        make("file", file=str(SAMPLE)).whole(["amout"])

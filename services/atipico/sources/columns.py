@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from atipico.errors import Refused
 
@@ -41,6 +42,17 @@ def rows_of(file: Path) -> int:
 def quoted(column: str) -> str:
     """A column's name as SQL writes it."""
     return '"' + column.replace('"', '""') + '"'
+
+
+def arrays_of(file: Path, expressions: Sequence[str]) -> list[np.ndarray]:
+    """All rows of a file in its order, one array (n,) an expression of SQL; a masked one where it is NULL in places."""
+    with _connect() as connection:
+        try:
+            named = ", ".join(f"{expression} AS c{at}" for at, expression in enumerate(expressions))
+            found = connection.execute(f"SELECT {named} FROM {_reader(file)}", [str(file)]).fetchnumpy()  # noqa: S608
+            return list(found.values())
+        except duckdb.Error as error:
+            raise _refused(file, error) from error
 
 
 class Rows:

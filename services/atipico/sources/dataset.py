@@ -33,9 +33,13 @@ class Shard(_Part):
 
 
 class LabelColumn(_Part):
-    """Which column holds the truth, and how long after the sample's time it is known."""
+    """Which column holds the truth, and how long after the sample's time it is known.
+
+    kinds: the column that tells what kind of anomaly it was, where the file has it; to judge by, never a feature.
+    """
 
     column: str
+    kinds: str | None = None
     delay: Annotated[str, AfterValidator(_a_duration)] = "0s"
 
 

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from atipico.config import home, nanoseconds
 from atipico.errors import Refused, nearest
 from atipico.metrics import REFUSED
 from atipico.ports import Batch, Label, Position
-from atipico.sources.columns import Rows, columns_of, quoted
+from atipico.sources.cells import cell_sql, clock_sql, truth_sql
+from atipico.sources.columns import Rows, arrays_of, columns_of, quoted
 from atipico.sources.dataset import Dataset, pick_dataset, read_dataset
-from atipico.wire.sample import Value
+from atipico.wire.points import group_of
+from atipico.wire.sample import SHARD_TAG, Value
 
-_NS_OF_UNIT = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _LABELS_AT_ONCE = 256
+
+
+class Whole(NamedTuple):
+    """All rows of a file, an array (n,) each. A masked one has no value in places.
+
+    fields: those asked for, with event_time (int64, ns). series: the group of each row's tags. label: int8, 1 an
+    anomaly, 0 none, -1 unknown. kind: text, what kind of anomaly it was; None where no column tells it.
+    """
+
+    fields: dict[str, np.ndarray]
+    series: np.ndarray
+    label: np.ndarray
+    kind: np.ndarray | None
 
 
 class File:
@@ -40,20 +57,19 @@ class File:
             raise Refused(f"{path}: lacks {', '.join(missing)}; it has {', '.join(types)}")
         self.measurement = d.measurement
         self.fields, self.id_field = tuple(d.fields), d.id
+        self._path, self._types = path, types
         self._names = [*d.fields, "event_time"]
-        clock = _clock(d, types[d.time])
+        clock = clock_sql(d, types[d.time])
         if not any(time for (time,) in Rows(path, [clock]).at(0, 100)):
             raise Refused(
                 f"{path}: no time in {d.time} of the first 100 rows; needed as 2026-01-31T10:00:00, zone allowed"
             )
-        self._rows = Rows(path, [*(_cell(c, types[c]) for c in d.fields.values()), clock])
+        self._rows = Rows(path, [*(cell_sql(c, types[c]) for c in d.fields.values()), clock])
+        self._clock = clock
+        self.label_delay = nanoseconds(d.label.delay) if d.label else 0
         if d.label and d.id:
             of = d.fields[d.id]
-            truth = f"TRY_CAST({quoted(d.label.column)} AS DOUBLE)"
-            if types[d.label.column] == "BOOLEAN":
-                truth = f"CAST(TRY_CAST({quoted(d.label.column)} AS BOOLEAN) AS DOUBLE)"
-            self._truths = Rows(path, [clock, _cell(of, types[of]), truth])
-            self._delay = nanoseconds(d.label.delay)
+            self._truths = Rows(path, [clock, cell_sql(of, types[of]), truth_sql(d.label.column, types)])
 
     def read(self, position: Position, most: int) -> Batch:
         row, clock = position.get("row", 0), position.get("clock")
@@ -72,6 +88,39 @@ class File:
         after = {"row": row, "label_row": label_row, "clock": clock} if samples else dict(position)
         return Batch(samples, labels, after)
 
+    def whole(self, names: Sequence[str]) -> Whole:
+        """All rows at once with the fields `names`, for training: what `read` gives, as arrays and with every label.
+
+        A row without any field is among them, with none. Raises Refused for a field that the file does not have.
+        """
+        if unknown := [name for name in names if name not in self._names]:
+            raise Refused(f"{self._path}: no field {unknown[0]!r}{nearest(unknown[0], self._names)}")
+        d, types = self._dataset, self._types
+        shard_key = [d.shard.key] if d.shard else []
+        wanted = list(dict.fromkeys([*(name for name in names if name != "event_time"), *shard_key]))
+        cells = [self._clock, *(cell_sql(d.fields[name], types[d.fields[name]]) for name in wanted)]
+        label = d.label.column if d.label else None
+        kinds = d.label.kinds if d.label and d.label.kinds in types else None
+        asked = [
+            *cells,
+            *([truth_sql(label, types)] if label else []),
+            *([f"CAST({quoted(kinds)} AS VARCHAR)"] if kinds else []),
+        ]
+        time, *found = arrays_of(self._path, asked)
+        fields = {"event_time": time, **dict(zip(wanted, map(_finite, found), strict=False))}
+        return Whole(
+            {name: fields[name] for name in dict.fromkeys(["event_time", *names])},
+            self._series(fields[d.shard.key]) if d.shard else np.full(len(time), ""),
+            _labels(found[len(wanted)]) if label else np.full(len(time), -1, dtype=np.int8),
+            np.ma.filled(found[-1], "") if kinds else None,
+        )
+
+    def _series(self, keys: np.ndarray) -> np.ndarray:
+        """The group that each row's shard makes, from the field that the shard goes by."""
+        there, which = np.unique(np.ma.filled(keys, 0), return_inverse=True)
+        groups = [group_of(self._tags({self._dataset.shard.key: key}), SHARD_TAG)[0] for key in there.tolist()]  # type: ignore[union-attr]
+        return np.array(groups)[which]
+
     def _tags(self, fields: dict[str, Value]) -> dict[str, str]:
         shard = self._dataset.shard
         if shard is None:
@@ -85,7 +134,7 @@ class File:
             return labels, row
         while found := self._truths.at(row, min(_LABELS_AT_ONCE, read - row)):
             for time, id, truth in found:
-                if time is not None and time + self._delay > clock:
+                if time is not None and time + self.label_delay > clock:
                     return labels, row
                 row += 1
                 if time is not None and id is not None and truth is not None and not math.isnan(truth):
@@ -112,25 +161,13 @@ def _is_value(cell: Any) -> bool:
     return cell is not None and not (isinstance(cell, float) and not math.isfinite(cell))
 
 
-def _cell(column: str, kind: str) -> str:
-    """SQL for a field's value: BIGINT, DOUBLE, BOOLEAN or VARCHAR, NULL where the cell is not of the column's kind."""
-    name = quoted(column)
-    if kind.endswith("INT") or kind == "INTEGER":  # a cast alone would round 1.5 to 2
-        return f"CASE WHEN TRY_CAST({name} AS DOUBLE) = TRY_CAST({name} AS BIGINT) THEN TRY_CAST({name} AS BIGINT) END"
-    if kind.startswith(("DOUBLE", "FLOAT", "DECIMAL")):
-        return f"TRY_CAST({name} AS DOUBLE)"
-    return f"TRY_CAST({name} AS {'BOOLEAN' if kind == 'BOOLEAN' else 'VARCHAR'})"
+def _finite(cells: np.ndarray) -> np.ndarray:
+    """The cells, masked where they are no value."""
+    if cells.dtype.kind != "f" or np.isfinite(np.ma.filled(cells, np.nan)).all():
+        return cells
+    return np.ma.masked_invalid(cells)
 
 
-def _clock(dataset: Dataset, kind: str) -> str:
-    """SQL for a row's own time in ns since 1970, UTC, NULL where there is none."""
-    name = quoted(dataset.time)
-    if dataset.time_unit:
-        return f"TRY(CAST(ROUND(CAST({name} AS DECIMAL(28, 9)) * {_NS_OF_UNIT[dataset.time_unit]}) AS BIGINT))"
-    if kind == "TIMESTAMP_NS":
-        return f"epoch_ns({name})"
-    if kind.startswith(("TIMESTAMP", "DATE")):
-        return f"epoch_ns(TRY_CAST({name} AS TIMESTAMPTZ))"
-    raise Refused(
-        f"column {dataset.time} is {kind} and no time; if it is a number, tell its time_unit (s, ms, us or ns)"
-    )
+def _labels(truths: np.ndarray) -> np.ndarray:
+    told = np.ma.filled(truths, np.nan)
+    return np.where(np.isnan(told), -1, told != 0).astype(np.int8)
