@@ -1,6 +1,8 @@
-"""The payments source: pure in its position, labels late and apart, three kinds of fraud."""
+"""The payments source: pure in its position and in its day, labels late and apart."""
 
 from __future__ import annotations
+
+import hashlib
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from atipico.errors import Refused
 from atipico.ports import Batch, Position
 from atipico.sources import make
 from atipico.sources.payments import Payments, simulate
-from atipico.sources.payments_world import AMOUNT, CARD, DAY, GENUINE, TERMINAL, World
+from atipico.sources.payments_fraud import SEASON
+from atipico.sources.payments_world import DAY, Day, World
 
 
 def read_in_pieces(pieces: list[int], **options: object) -> Batch:
@@ -24,6 +27,9 @@ def read_in_pieces(pieces: list[int], **options: object) -> Batch:
         labels.extend(batch.labels)
         position = batch.after
     return Batch(rows, labels, position)
+
+
+# The source
 
 
 @settings(max_examples=30, deadline=None)
@@ -86,35 +92,56 @@ def test_days_without_payments_do_not_end_the_stream():
     assert len(rows) == 30
 
 
-def test_one_to_two_percent_are_fraud_of_all_three_kinds():
-    days = simulate(90, seed=5, customers=2000)
-
-    shares = [float((days["scenario"] == kind).mean()) for kind in (GENUINE, AMOUNT, TERMINAL, CARD)]
-
-    assert 0.01 < 1 - shares[GENUINE] < 0.02
-    assert min(shares) > 0.002
-    assert np.all(np.diff(days["event_time"]) > 0)
-    assert days["amount"].min() > 0
+# The world: pure
 
 
-def test_a_fallen_terminal_is_fraud_nearly_always_for_some_weeks_and_then_no_more():
-    days = simulate(120, seed=5, customers=400)
-    by_terminal = days["terminal"][days["scenario"] == TERMINAL]
-    worst = np.bincount(by_terminal).argmax()
+def digest(day: Day) -> str:
+    return hashlib.sha256(b"".join(np.ascontiguousarray(column).tobytes() for column in day)).hexdigest()
 
-    at = days["terminal"] == worst
-    day = (days["event_time"][at] - days["event_time"][0]) // DAY
-    fraud = days["scenario"][at] == TERMINAL
-    first, last = day[fraud].min(), day[fraud].max()
 
-    assert 13 <= last - first < 29
-    assert fraud[(day >= first) & (day <= last)].mean() > 0.8
+@settings(max_examples=20, deadline=None)
+@given(st.permutations([0, 1, SEASON - 1, SEASON, 3 * SEASON + 1, 500]))
+def test_a_day_is_the_same_whichever_days_were_made_before_it(numbers):
+    asked_for = World(2, 40)
+
+    made = {number: digest(asked_for.day(number)) for number in numbers}
+
+    assert made == {number: digest(World(2, 40).day(number)) for number in made}
+    assert len(set(made.values())) == len(numbers)
+
+
+@pytest.mark.parametrize("other", [(6, 40, 20, 90.0), (5, 41, 20, 90.0), (5, 40, 21, 90.0), (5, 40, 20, 91.0)])
+def test_any_other_argument_is_another_world(other):
+    assert digest(World(*other).day(3)) != digest(World(5, 40, 20, 90.0).day(3))
+
+
+def test_times_and_ids_grow_strictly_by_whole_microseconds_within_and_across_days():
+    crowded = simulate(3, customers=50, per_day=200_000)  # several a second
+
+    assert np.all(np.diff(crowded["event_time"]) > 0)
+    assert np.all(np.diff(crowded["transaction_id"]) > 0)
+    assert not (crowded["event_time"] % 1000).any()
+    assert len(np.unique(crowded["event_time"] // 10**9)) < len(crowded["event_time"])
 
 
 def test_about_480_payments_a_day_come_from_200_cards():
     assert 460 < len(simulate(50)["fraud"]) / 50 < 500
 
 
-def test_a_world_without_customers_is_refused_with_what_was_needed():
-    with pytest.raises(Refused, match=r"0 customers.*1 or more"):
-        World(1, 0)
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"customers": 0}, r"0 customers.*1 or more"),
+        ({"customers": 5, "terminals": 0}, r"0 terminals.*1 or more"),
+        ({"customers": 5, "per_day": 1e7}, r"1e\+07 a day.*less than"),
+    ],
+)
+def test_a_world_that_can_t_be_is_refused_with_what_was_needed(options, told):
+    with pytest.raises(Refused, match=told):
+        World(1, **options)
+
+
+@pytest.mark.parametrize(("days", "first"), [(0, 0), (3, -1)])
+def test_days_that_there_are_not_are_refused(days, first):
+    with pytest.raises(Refused, match=f"{days} days from day {first}; 1 or more from day 0"):
+        simulate(days, first_day=first)

@@ -27,10 +27,7 @@ def simulate(
     gives for these arguments, with the columns `fraud` and `scenario` that the source never sends.
     Raises Refused for less than one day.
     """
-    if days < 1:
-        raise Refused(f"payments: {days} days; 1 or more were needed")
-    world = World(seed, customers, terminals, per_day)
-    parts = [world.day(number) for number in range(first_day, first_day + days)]
+    parts = list(World(seed, customers, terminals, per_day).days(days, first_day))
     return {name: np.concatenate([getattr(part, name) for part in parts]) for name in Day._fields}
 
 

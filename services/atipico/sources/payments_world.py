@@ -1,19 +1,19 @@
-"""A small world of cards and terminals, made again day by day from its seed.
+"""A world of cards and terminals, made again day by day from its seed: `docs/simulator.md` has it on a page.
 
-Habits, drawn once a world, for each customer c (one card each):
+Who the customers are is in `payments_people`, who is fallen in `payments_fraud`; one customer has one card. On a day
 
-    mean amount      m_c = 40 * exp(0.6 * N(0, 1)) within 5..200, in currency units
-    spread           v_c = 0.3..0.6 of that mean, evenly
-    visits a day     l_c ~ Gamma(2), scaled so that all together make `per_day`
-    usual hour       h_c = 14 + 2.5 * N(0, 1)
-    terminals        8 favourites, the busier the lower their number; visited like 1 / rank
+    payments  Poisson(l_c) of each customer, l_c that of working days or of the weekend
+    hour      of the customer's morning with probability q_c, 1.5 later at the weekend; else of the evening; + 1.4 N
+    terminal  errand number ERRANDS * U^2 of the customer, so that the nearer ones come more often; 3 % of the customers
+              are away that day and do another one's errands instead
+    amount    Gamma with mean m_c and standard deviation v_c * m_c, times 0.8 in the morning, times 1.2 at the weekend
 
-A day then has Poisson(l_c) payments of each, at (h_c + 3.5 * N(0, 1)) modulo 24 hours, at a favourite
-(5 % anywhere), of an amount ~ Gamma with mean m_c and standard deviation v_c * m_c. Three frauds:
+and three kinds of fraud:
 
-    1 amount    0.3 % of all payments are 8 to 15 times m_c
-    2 terminal  0.04 % of the terminals fall each day, for 14..28 days; 90 % of their payments are fraud
-    3 card      0.1 % of the cards fall each day, for 5..14 days; 40 % of their amounts become 3 to 6 times as large
+    1 amount    0.25 % of the payments are 7 to 13 times m_c
+    2 terminal  80 % of the payments at a fallen terminal; their amounts are what they are
+    3 card      a fallen card makes Poisson(0.7 * the average rate of a customer) payments more: at any hour, at any
+                terminal, of 2 to 5 times m_c
 
 All these figures are our own, chosen to give 1 to 2 % fraud of which no single rule finds everything.
 """
@@ -21,15 +21,17 @@ All these figures are our own, chosen to give 1 to 2 % fraud of which no single 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from atipico.errors import Refused
+from atipico.sources.payments_fraud import CARDS, TERMINALS, Falls
+from atipico.sources.payments_people import ERRANDS, people
 
 GENUINE, AMOUNT, TERMINAL, CARD = range(4)
-START = 1_767_225_600 * 10**9  # 2026-01-01T00:00Z: where the clock of the world starts
+SCENARIOS = {AMOUNT: "amount", TERMINAL: "terminal", CARD: "card"}
+START = 1_767_225_600 * 10**9  # 2026-01-01T00:00Z, a Thursday: where the clock of the world starts
 DAY = 86_400 * 10**9
 IDS_A_DAY = 10**7  # transaction_id = day * IDS_A_DAY + index in the day: an id needs no memory of the days before
 _POPULATION, _PAYMENTS = 10, 11  # kinds of draws, beside TERMINAL and CARD
@@ -38,8 +40,8 @@ _POPULATION, _PAYMENTS = 10, 11  # kinds of draws, beside TERMINAL and CARD
 class Day(NamedTuple):
     """The payments of one day in the order of their time, one array (n,) each.
 
-    event_time: ns since 1970 on the world's clock, strictly growing. amount: currency units, 2 decimals, above 0.
-    scenario: GENUINE, AMOUNT, TERMINAL or CARD; fraud: 1 where that is not GENUINE.
+    event_time: ns since 1970 on the world's clock, whole microseconds, strictly growing. amount: currency units,
+    2 decimals, above 0. scenario: GENUINE, AMOUNT, TERMINAL or CARD; fraud: 1 where that is not GENUINE.
     """
 
     transaction_id: np.ndarray
@@ -58,72 +60,76 @@ class World:
     """
 
     def __init__(self, seed: int, customers: int, terminals: int | None = None, per_day: float | None = None) -> None:
-        self._seed = seed
-        self._customers = customers
-        self._terminals = max(1, customers // 2) if terminals is None else terminals
+        terminals = max(1, customers // 2) if terminals is None else terminals
         per_day = 2.4 * customers if per_day is None else per_day
-        if seed < 0 or customers < 1 or self._terminals < 1 or not 0 < per_day < IDS_A_DAY / 2:
+        if seed < 0 or customers < 1 or terminals < 1 or not 0 < per_day < IDS_A_DAY / 4:
             raise Refused(
-                f"payments: seed {seed}, {customers} customers, {self._terminals} terminals, {per_day:g} a day; "
-                f"a seed of 0 or more, 1 or more of each and less than {IDS_A_DAY // 2} a day were needed"
+                f"payments: seed {seed}, {customers} customers, {terminals} terminals, {per_day:g} a day; "
+                f"a seed of 0 or more, 1 or more of each and less than {IDS_A_DAY // 4} a day were needed"
             )
-        rng = self._rng(_POPULATION, 0)
-        self._mean = np.clip(40 * np.exp(0.6 * rng.standard_normal(customers)), 5, 200)
-        self._spread = rng.uniform(0.3, 0.6, customers)
-        rates = rng.gamma(2, size=customers)
-        self._rates = rates * (per_day / rates.sum())
-        self._hour = 14 + 2.5 * rng.standard_normal(customers)
-        self._favourites = (self._terminals * rng.random((customers, 8)) ** 1.5).astype(np.int64)
-        visits = 1 / np.arange(1, 9)
-        self._visits = np.cumsum(visits / visits.sum())[:-1]
-        self._fallen_on = lru_cache(maxsize=256)(self._falls)
+        self._seed = seed
+        self._stolen_a_day = 0.7 * per_day / customers
+        self._fallen_terminals = Falls((seed, TERMINAL), terminals, TERMINALS)
+        self._fallen_cards = Falls((seed, CARD), customers, CARDS)
+        self.people = people(self._rng(_POPULATION, 0), customers, terminals, per_day)
+
+    def days(self, many: int, first: int = 0) -> Iterator[Day]:
+        """Day `first` and those after it. Raises Refused for less than one day, or one before day 0."""
+        if many < 1 or first < 0:
+            raise Refused(f"payments: {many} days from day {first}; 1 or more from day 0 (2026-01-01) on were needed")
+        return map(self.day, range(first, first + many))
 
     def day(self, number: int) -> Day:
         """The payments of day `number` (0 is the first)."""
-        rng = self._rng(_PAYMENTS, number)
-        customer = np.repeat(np.arange(self._customers), rng.poisson(self._rates))
-        n = len(customer)
-        seconds = (self._hour[customer] + 3.5 * rng.standard_normal(n)) % 24 * 3600
-        order = np.argsort(seconds, kind="stable")
-        customer = customer[order]
-        # The index is added as nanoseconds, so that no two payments share a time.
-        event_time = START + number * DAY + seconds[order].astype(np.int64) * 10**9 + np.arange(n)
-        favourite = self._favourites[customer, np.searchsorted(self._visits, rng.random(n), side="right")]
-        terminal = np.where(rng.random(n) < 0.05, rng.integers(self._terminals, size=n), favourite)
-        mean, spread = self._mean[customer], self._spread[customer]
-        amount = rng.gamma(1 / spread**2) * mean * spread**2
+        rng, who = self._rng(_PAYMENTS, number), self.people
+        weekend = (START // DAY + number + 3) % 7 >= 5  # 1970-01-01 was a Thursday
+        own = np.repeat(np.arange(len(who.home)), rng.poisson(who.daily[:, int(weekend)]))
+        fallen = self._fallen_cards.on(number)
+        customer = np.concatenate([own, np.repeat(fallen, rng.poisson(self._stolen_a_day, len(fallen)))])
+        n, stolen = len(customer), slice(len(own), None)
+
+        evening = rng.random(n) >= who.mornings[customer]
+        hour = who.hours[customer, evening.astype(np.int8)] + (1.5 * weekend) * ~evening + 1.4 * rng.standard_normal(n)
+        terminal = self._terminals(rng, customer)
+        amount = rng.standard_gamma(who.shape[customer]) * who.scale[customer]
+        amount *= np.where(evening, 1.0, 0.8) * (1.2 if weekend else 1.0)
+        hour[stolen] = 24 * rng.random(n - len(own))
+        terminal[stolen] = rng.integers(len(who.place), size=n - len(own))
+        amount[stolen] = who.mean[customer[stolen]] * rng.uniform(2, 5, n - len(own))
 
         scenario = np.full(n, GENUINE, dtype=np.int8)
-        far_out = rng.random(n) < 0.003
-        amount = np.where(far_out, mean * rng.uniform(8, 15, n), amount)
+        scenario[stolen] = CARD
+        scenario[self._skimmed(rng, number, terminal) & (scenario == GENUINE)] = TERMINAL
+        far_out = (rng.random(n) < 0.0025) & (scenario == GENUINE)
+        amount[far_out] = who.mean[customer[far_out]] * rng.uniform(7, 13, np.count_nonzero(far_out))
         scenario[far_out] = AMOUNT
-        spent = np.isin(customer, self._fallen(CARD, number)) & (rng.random(n) < 0.4) & (scenario == GENUINE)
-        amount = np.where(spent, amount * rng.uniform(3, 6, n), amount)
-        scenario[spent] = CARD
-        skimmed = np.isin(terminal, self._fallen(TERMINAL, number)) & (rng.random(n) < 0.9) & (scenario == GENUINE)
-        scenario[skimmed] = TERMINAL
 
-        ids = number * IDS_A_DAY + np.arange(n)
-        amount = np.maximum(np.round(amount, 2), 0.01)
-        return Day(ids, customer, terminal, amount, event_time, (scenario != GENUINE).astype(np.int8), scenario)
+        seconds = (hour % 24 * 3600).astype(np.int64)
+        order = np.argsort(seconds, kind="stable")
+        time = START + number * DAY + _apart(seconds[order])
+        amount, scenario = np.maximum(np.round(amount[order], 2), 0.01), scenario[order]
+        ids, fraud = number * IDS_A_DAY + np.arange(n), (scenario != GENUINE).astype(np.int8)
+        return Day(ids, customer[order], terminal[order], amount, time, fraud, scenario)
 
-    def _fallen(self, kind: int, day: int) -> list[int]:
-        """The terminals or cards that are in the hands of others on a day."""
-        longest = 28 if kind == TERMINAL else 14
-        return [who for start in range(day - longest + 1, day + 1) for who in self._still(kind, start, day)]
+    def _skimmed(self, rng: np.random.Generator, day: int, terminal: np.ndarray) -> np.ndarray:
+        """Which payments are at a fallen terminal and not spared, bool (n,)."""
+        fallen = np.zeros(len(self.people.place), dtype=np.bool_)
+        fallen[self._fallen_terminals.on(day)] = True
+        return np.asarray(fallen[terminal] & (rng.random(len(terminal)) < 0.8))
 
-    def _still(self, kind: int, start: int, day: int) -> Iterator[int]:
-        who, lengths = self._fallen_on(kind, start)
-        return (int(one) for one, length in zip(who, lengths, strict=True) if day < start + length)
-
-    def _falls(self, kind: int, start: int) -> tuple[np.ndarray, np.ndarray]:
-        """Who falls on day `start` and for how many days. Days before the first count: it is as any other."""
-        rng = self._rng(kind, start)
-        many, share, shortest, longest = (
-            (self._terminals, 0.0004, 14, 28) if kind == TERMINAL else (self._customers, 0.001, 5, 14)
-        )
-        n = rng.poisson(many * share)
-        return rng.integers(many, size=n), rng.integers(shortest, longest + 1, size=n)
+    def _terminals(self, rng: np.random.Generator, customer: np.ndarray) -> np.ndarray:
+        errands = self.people.errands
+        whose = np.arange(len(errands))
+        away = np.flatnonzero(rng.random(len(errands)) < 0.03)
+        whose[away] = rng.integers(len(errands), size=len(away))
+        return np.asarray(errands[whose[customer], (ERRANDS * rng.random(len(customer)) ** 2).astype(np.int64)])
 
     def _rng(self, kind: int, day: int) -> np.random.Generator:
-        return np.random.default_rng(np.random.SeedSequence((self._seed, kind, day + 100)))  # entropy can't be negative
+        return np.random.default_rng(np.random.SeedSequence((self._seed, kind, day)))
+
+
+def _apart(seconds: np.ndarray) -> np.ndarray:
+    """Sorted seconds as ns; those of one second follow each other by a microsecond, so that no two share a time."""
+    index = np.arange(len(seconds))
+    first = np.maximum.accumulate(np.where(np.diff(seconds, prepend=-1) > 0, index, 0))
+    return seconds * 10**9 + (index - first) * 1000
