@@ -1,0 +1,80 @@
+"""`atipico data make payments --days 180`: a simulated world as a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Data: make simulated ones.", no_args_is_help=True)
+WORLDS = ("payments",)
+
+
+@app.callback()
+def _a_noun() -> None:
+    """Keeps `make` a verb of its own while it is the only one."""
+
+
+@app.command()
+def make(
+    name: Annotated[str, typer.Argument(help="payments.")],
+    days: Annotated[int, typer.Option(min=1, help="How many.")] = 180,
+    customers: Annotated[int, typer.Option(min=1, help="How many; each has one card.")] = 4000,
+    terminals: Annotated[
+        int | None, typer.Option(min=1, help="How many; half as many as customers unless given.")
+    ] = None,
+    per_day: Annotated[
+        float | None, typer.Option(help="Payments a day on average; 2.4 a customer unless given.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another one is another world.")] = 1,
+    since: Annotated[
+        datetime, typer.Option("--from", formats=["%Y-%m-%d"], metavar="DATE", help="The first day.")
+    ] = datetime(2026, 1, 1),
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="A .parquet or .csv; NAME.parquet here unless given.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Write so many days of a simulated world, with the truth about each row."""
+    from atipico.errors import Refused, nearest
+    from atipico.sources.payments_file import make_file
+    from atipico.sources.payments_world import START
+
+    if name not in WORLDS:
+        raise Refused(f"no simulated data {name!r}{nearest(name, WORLDS)}")
+    out = out or Path(f"{name}.parquet")
+    first_day = (since - datetime.fromtimestamp(START // 10**9, UTC).replace(tzinfo=None)).days
+    with progress(days) as step:
+        made = make_file(out, days, seed, customers, terminals, per_day, first_day, step)
+    if as_json:
+        import orjson
+
+        print(orjson.dumps({**made._asdict(), "out": str(out)}).decode())
+        return
+    kinds = ", ".join(f"{kind} {many}" for kind, many in made.frauds.items())
+    speed = f"{made.rows / made.cpu_seconds:.0f} rows/s of one core"
+    print(f"{made.rows} rows, {sum(made.frauds.values())} frauds ({kinds})  {speed}  {out}")
+
+
+@contextmanager
+def progress(days: int) -> Iterator[Callable[[int], object]]:
+    """A bar on standard error while days go by; nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda days: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("days", total=days)
+        yield lambda days: bar.advance(task, days)
+
+
+def add_to(root: typer.Typer) -> None:
+    root.add_typer(app, name="data")
