@@ -224,6 +224,14 @@ def test_a_stopped_generator_ends_by_itself_and_goes_on_where_it_was(generator, 
     assert recorder.seen("transaction_id") == dict.fromkeys(IDS, 1)
 
 
+def test_a_stream_without_a_bound_to_its_speed_sends_each_sample_once(generator, recorder):
+    generator.start(payments().replace("rate = 3000", "speed = inf"))
+
+    until(lambda: recorder.seen("transaction_id").keys() >= IDS)
+
+    assert recorder.seen("transaction_id") == dict.fromkeys(IDS, 1)
+
+
 def test_a_source_named_in_the_call_streams_alone(generator, recorder):
     generator.start(payments(), call="run(source='series', rate=200, measurement='waves')")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 
 import pytest
@@ -49,7 +50,7 @@ def put(spool: Spool, lines: bytes, samples: int = 1, position: int = 0) -> None
 # Pace
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0.01, 0.4), min_size=20, max_size=60), st.sampled_from([0.5, 7.0, 500.0]))
 def test_a_rate_gives_as_many_rows_as_time_passed(steps, rate):
     pace, now, given_rows = Rate(rate, 0.0, 0.05, 10.0), 0.0, 0
@@ -106,6 +107,28 @@ def test_a_speed_that_was_held_up_makes_up_for_so_much_and_no_more():
     assert pace.due(rows(2 * SECOND), now=1000.0) == pytest.approx(-4.0)
 
 
+def stream_for(days: int, pace: Speed) -> tuple[float, int]:
+    """The seconds that so many simulated days take at a pace if nothing else took any, and the largest block."""
+    source, position, now, largest = make("payments", days=days), {}, 0.0, 0
+    while (block := source.read(position, pace.most(now))).rows:
+        now += max(0.0, pace.due(block.rows, now))
+        position, largest = block.after, max(largest, len(block.rows))
+    return now, largest
+
+
+def test_simulated_days_pass_in_so_many_seconds_as_the_speed_says():
+    took, largest = stream_for(4, Speed(2 * 86_400.0, 0.05, 10.0))
+
+    assert 1.7 < took < 2.0  # from the first payment of the first day to the last of the last
+    assert largest < 200  # of 1920
+
+
+def test_a_speed_without_bound_never_waits_and_reads_as_much_as_it_can_at_once():
+    assert load(GeneratorSettings, streams={"s": {"source": "payments", "speed": "inf"}}).streams["s"].speed == math.inf
+
+    assert stream_for(40, Speed(math.inf, 0.05, 10.0)) == (0.0, MOST)
+
+
 def test_a_speed_for_rows_without_a_clock_is_refused():
     with pytest.raises(Refused, match="event_time"):
         Speed(1.0, 0.05, 10.0).due([({}, {"x": 1.0})], now=0.0)
@@ -114,7 +137,7 @@ def test_a_speed_for_rows_without_a_clock_is_refused():
 # Times
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 2 * 10**18), st.integers(1, 5), st.integers(0, 3)), min_size=1, max_size=8))
 def test_times_grow_strictly_whatever_the_clock_does(tmp_path_factory, jumps):
     path, times = tmp_path_factory.mktemp("spool") / "s.sqlite", []

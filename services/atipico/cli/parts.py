@@ -67,7 +67,9 @@ def generator(
     config: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="What to stream.")] = None,
     measurement: Annotated[str | None, typer.Option(help="What SOURCE is written to.")] = None,
     rate: Annotated[float | None, typer.Option(help="Samples a second of SOURCE.")] = None,
-    speed: Annotated[float | None, typer.Option(help="So many times as fast as the clock of SOURCE.")] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="So many times as fast as the clock of SOURCE; inf: as it can.")
+    ] = None,
     file: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="What the source file reads.")] = None,
 ) -> None:
     """Write live samples to the store."""

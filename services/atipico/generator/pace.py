@@ -57,7 +57,7 @@ class Rate:
 
 
 class Speed:
-    """So many times as fast as the rows' own clock, `event_time`.
+    """So many times as fast as the rows' own clock, `event_time`; infinitely so: without any wait.
 
     A block is written when its newest row is due, and grows or shrinks so that it spans about `tick_s`.
     A stream that was held up catches up at most `catch_up_s`; then the rest goes on later.
