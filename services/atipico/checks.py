@@ -5,9 +5,11 @@ Each raises AssertionError with the promise that was broken. A new member is tes
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from atipico.ports import Feature, Past, Scorer, Source
+from atipico.ports import LEARNED_AT_ONCE, Detector, Feature, Learner, Past, Scorer, Source
 
 EVENT_TIME = "event_time"
 
@@ -54,3 +56,59 @@ def check_scorer(scorer: Scorer, rows: np.ndarray) -> None:
     assert np.array_equal(whole.scores, again.scores, equal_nan=True), "the same rows got other scores"
     alone = [scorer.score(rows[at : at + 1]).scores[0] for at in range(len(rows))]
     np.testing.assert_allclose(alone, whole.scores, atol=1e-6, err_msg="a row alone got another score than in a block")
+
+
+def check_detector(make: Callable[[], Detector], n: int = 16) -> None:
+    """Told are shares; scoring changes nothing; what was learned survives a restart to the last bit."""
+    rng = np.random.default_rng(3)
+    stream = 20.0 + np.sin(np.arange(12 * LEARNED_AT_ONCE) / 9) + rng.normal(0.0, 0.3, 12 * LEARNED_AT_ONCE)
+    windows = _windows(stream, n)
+    detector, blocks = make(), np.array_split(windows, 12)
+    assert 1 <= detector.needs <= n, f"it needs {detector.needs} samples, windows have {n}"
+    _check_shares(detector, n)
+    if isinstance(detector, Learner):
+        _check_memory(detector, make, blocks[1])
+        for block in blocks[2:-1]:
+            detector.learn(block)
+        _check_shares(detector, n)
+        _check_memory(detector, make, blocks[-1])
+    given, before = blocks[-1].copy(), detector.score(blocks[-1])
+    assert np.array_equal(detector.score(blocks[-1]), before), "the same windows got other shares the second time"
+    assert np.array_equal(blocks[-1], given), "the windows were changed"
+    alone = [detector.score(blocks[-1][at : at + 1])[0] for at in range(40)]
+    np.testing.assert_allclose(
+        alone, before[:40], atol=1e-9, err_msg="a window alone got another share than in a block"
+    )
+    spike = blocks[-1].copy()
+    spike[:, -1] += 60.0
+    assert detector.score(spike).mean() > before.mean(), "a leap of 200 spreads is no stranger than what is usual"
+
+
+def _check_shares(detector: Detector, n: int) -> None:
+    """Numbers from 0 to 1 for windows of few samples, of standing values, of leaps, of huge and of tiny values."""
+    full = np.resize([1.0, 2.0, 1.0, 3.0, 2.0], (1, n))
+    few = np.full_like(full, np.nan)
+    few[:, -detector.needs :] = full[:, -detector.needs :]
+    still, leap = np.full_like(full, 7.0), np.full_like(full, 7.0)
+    leap[:, -1] = 7.5
+    windows = np.concatenate([full, few, still, leap, 1e99 * full, -1e99 * leap, 1e-300 * full, 0.0 * full])
+    told = detector.score(windows)
+    assert told.shape == (len(windows),), f"{told.shape} shares for {len(windows)} windows"
+    assert ((told >= 0.0) & (told <= 1.0)).all(), f"{told} are no shares: each must be a number from 0 to 1"
+
+
+def _check_memory(detector: Learner, make: Callable[[], Detector], block: np.ndarray) -> None:
+    again = make()
+    assert isinstance(again, Learner)
+    again.restore(detector.save())
+    assert again.save() == detector.save(), "what was restored is saved as something else"
+    for one in (detector, again):
+        one.score(block[:100])  # must change nothing
+        one.learn(block)
+    assert np.array_equal(detector.score(block), again.score(block)), "after a restart it learns something else"
+
+
+def _windows(stream: np.ndarray, n: int) -> np.ndarray:
+    """The window of each value, (m, n), NaN before the first."""
+    padded = np.concatenate([np.full(n - 1, np.nan), stream])
+    return np.lib.stride_tricks.sliding_window_view(padded, n).copy()

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from atipico import sources
-from atipico.checks import check_feature, check_scorer, check_source
+from atipico.checks import check_detector, check_feature, check_scorer, check_source
+from atipico.detectors import DETECTORS
 from atipico.features import FEATURES
 from atipico.ports import Batch, ModelInfo, Scored
 from atipico.scorers import SCORERS
@@ -43,6 +44,11 @@ def test_every_feature_keeps_its_promises(name):
 @pytest.mark.parametrize("name", SCORERS)
 def test_every_scorer_that_works_alone_keeps_its_promises(name):
     check_scorer(SCORERS[name](), ROWS)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_every_detector_keeps_its_promises(name):
+    check_detector(DETECTORS[name])
 
 
 def test_the_http_scorer_keeps_a_scorers_promises_also_with_rows_that_are_refused():
@@ -84,3 +90,51 @@ def test_a_scorer_that_looks_at_the_neighbours_is_found_out():
 
     with pytest.raises(AssertionError, match="another score"):
         check_scorer(Ranking(), ROWS)
+
+
+class Rising:
+    """Newest value beside the ones before it; `learn` forgets to tell `save` of the largest it met."""
+
+    needs = 2
+
+    def __init__(self) -> None:
+        self.most = 1.0
+
+    def score(self, windows):
+        return np.clip(windows[:, -1] / self.most, 0.0, 1.0)
+
+    def learn(self, windows):
+        self.most = max(self.most, 4 * float(np.nanmax(windows)))
+
+    def save(self):
+        return b""
+
+    def restore(self, saved): ...
+
+
+def test_a_detector_that_forgets_over_a_restart_is_found_out():
+    with pytest.raises(AssertionError, match="after a restart"):
+        check_detector(Rising)
+
+
+def test_a_detector_that_learns_while_it_scores_is_found_out():
+    class Counting:
+        needs, seen = 2, 0
+
+        def score(self, windows):
+            self.seen += len(windows)
+            return np.full(len(windows), 1 - 1 / (1 + self.seen))
+
+    with pytest.raises(AssertionError, match="second time"):
+        check_detector(Counting)
+
+
+def test_a_detector_that_tells_no_shares_is_found_out():
+    class Distance:
+        needs = 2
+
+        def score(self, windows):
+            return np.abs(windows[:, -1] - windows[:, -2])
+
+    with pytest.raises(AssertionError, match="no shares"):
+        check_detector(Distance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
@@ -14,7 +15,7 @@ from prometheus_client import REGISTRY
 
 from atipico.agent.server import listen, serve
 from atipico.agent.work import SumWork
-from atipico.agent.works import Works
+from atipico.agent.works import Attached, Works
 from atipico.errors import Refused
 from atipico.scorers.http import HttpScorer, Stopped
 from atipico.scorers.sum import SumScorer
@@ -33,6 +34,10 @@ z = { z = "heat", by = "pump", over = 50 }
 count = { count = "heat", by = "pump", over = 50 }
 """
 COLUMNS = ("heat", "z", "count")
+WATCHED = """
+stream = "pump"
+detector = { forecast = "heat", by = "pump", over = 8, threshold = 0.99 }
+"""
 
 
 def point(at: int, **fields: object) -> bytes:
@@ -54,9 +59,10 @@ def classifier():
 
 @pytest.fixture
 def works(tmp_path, classifier) -> Works:
-    """What an agent with one job, `pumps`, works on."""
+    """What an agent with the job `pumps`, which has a model, and `watched`, which has a detector, works on."""
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "pumps.toml").write_text(JOB)
+    (tmp_path / "jobs" / "watched.toml").write_text(WATCHED)
     return Works(
         tmp_path / "jobs", tmp_path / "agent", lambda job, stop: HttpScorer(classifier.url, job.model, 0.5, stop)
     )
@@ -64,7 +70,7 @@ def works(tmp_path, classifier) -> Works:
 
 @pytest.fixture
 def connect(tmp_path, works, monkeypatch) -> Callable[[], Host]:
-    """Connections to an agent with one job, `pumps`."""
+    """Connections to an agent with the jobs `pumps` and `watched`."""
     monkeypatch.chdir(tmp_path)  # a short path for the socket
     listener = listen(Path("a.sock"))
     threading.Thread(target=serve, args=(listener, works.open), daemon=True).start()
@@ -82,9 +88,58 @@ def connect(tmp_path, works, monkeypatch) -> Callable[[], Host]:
     listener.close()
 
 
-def begun(host: Host, **options: str) -> Host:
-    assert host.init(job="pumps", **options).init.success
+def begun(host: Host, job: str = "pumps", **options: str) -> Host:
+    assert host.init(job=job, **options).init.success
     return host
+
+
+def heats(first: int, last: int) -> list[bytes]:
+    """Points of a pump that swings, with a leap at each 400th."""
+    return [point(at, heat=20.0 + math.sin(at / 5) + (9.0 if at % 400 == 399 else 0.0)) for at in range(first, last)]
+
+
+def test_a_job_with_a_detector_needs_no_classifier_and_finds_what_stands_out(connect, classifier):
+    host = begun(connect(), job="watched")
+
+    host.points(heats(0, 1600))
+    got = scores(host.answers(1600))
+
+    assert classifier.asked == 0
+    assert all(score.scored and score.threshold == 0.99 for score in got)
+    assert got[0].version.startswith("forecast@")
+    assert got[0].why == "1 of 4 samples known"
+    flagged = [at for at in range(600, 1600) if got[at].anomalous]
+    assert {799, 1199, 1599} <= set(flagged)
+    assert len(flagged) < 12
+    assert got[1599].why.startswith("heat=29.5 (usual 1")
+
+
+@pytest.mark.parametrize("sizes", [[1600], [1] * 50 + [700, 850], [256] * 6 + [64]])
+def test_however_its_samples_are_cut_a_detectors_answers_are_the_same(works, sizes):
+    whole = works.open({"job": "watched", "rewind": "yes"}, Connection()).answers(heats(0, 1600))
+    again, told, at = works.open({"job": "watched", "rewind": "yes"}, Connection()), [], 0
+
+    for size in sizes:
+        told += again.answers(heats(at, at + size))
+        at += size
+
+    assert told == whole
+
+
+def test_an_agent_that_was_killed_goes_on_with_a_detector_that_knows_what_it_knew(works, tmp_path):
+    first = works.open({"job": "watched", "rewind": "yes"}, Connection())
+    first.answers(heats(0, 700))
+    snapshot = first.snapshot()
+    expected = first.answers(heats(700, 1600))
+
+    def restarted() -> Attached:
+        return Works(tmp_path / "jobs", tmp_path / "agent", lambda *_: None).open({"job": "watched"}, Connection())
+
+    second, forgetful = restarted(), restarted()
+    second.restore(snapshot)
+
+    assert second.answers(heats(700, 1600)) == expected
+    assert forgetful.answers(heats(700, 1600)) != expected, "the control: without the snapshot it answers otherwise"
 
 
 def test_every_point_gets_its_answer_in_order_with_features_of_what_came_before(connect):

@@ -16,7 +16,7 @@ from atipico.agent.work import JobWork
 from atipico.config import home
 from atipico.engines import score as engine
 from atipico.engines.results import COLUMNS, Results
-from atipico.engines.score import Span, find_job, find_model, score
+from atipico.engines.score import Span, find_job, find_model, model_of, score
 from atipico.errors import Refused
 from atipico.registry.jobs import load_job
 from atipico.registry.scorer import ModelScorer
@@ -51,7 +51,8 @@ def scored(file: Path, out: Path, job=None, model=None, **options) -> list[dict[
 
 def live(file: Path, job, model, folder: Path, at_once: int) -> list[tuple]:
     """The same rows as points through the agent's own work, published one ns apart."""
-    work, scorer, source, told = JobWork(job, Checkpoints(folder)), ModelScorer(model), File(str(file)), []
+    work, source, told = JobWork(job, Checkpoints(folder)), File(str(file)), []
+    scorer = ModelScorer(model) if model else None
     batch, now = source.read({}, at_once), 1_790_000_000 * 10**9
     while batch.rows:
         points = []
@@ -141,6 +142,39 @@ def test_a_job_without_a_clock_takes_the_rows_own_time(file, tmp_path):
     assert len(plain) == len(clocked)
     # rows of the same second come one behind the other by a ns, which moves an edge of a window at most
     assert sum(a == b for a, b in zip(plain, clocked, strict=True)) > 0.95 * len(clocked)
+
+
+@pytest.fixture
+def watched(tmp_path):
+    """A job with a detector on the amounts of a card."""
+    path = tmp_path / "watched.toml"
+    path.write_text(
+        'stream = "transactions"\nclock = "event_time"\n'
+        'detector = { median = "amount", by = "customer", over = 30, threshold = 0.99 }\n'
+    )
+    return load_job(path)
+
+
+def test_a_file_gets_the_outcomes_that_a_live_detector_gives(file, watched, tmp_path):
+    out = tmp_path / "out.csv"
+    with Results(out) as results:
+        summary = score(file, watched, None, results)
+    with out.open() as table:
+        rows = list(csv.DictReader(table))
+
+    expected = live(file, watched, None, tmp_path / "state", at_once=37)
+
+    assert [(row["version"], row["why"]) for row in rows] == [(one[3], one[5]) for one in expected]
+    assert [float(row["score"]) for row in rows] == pytest.approx([one[0] for one in expected], abs=1e-6)
+    assert summary.version == watched.detector.version
+    assert 0 < summary.anomalous < 100
+    assert summary.unscored == sum(1 for at in range(600) if at % 97 == 5)
+
+
+def test_a_job_with_a_detector_takes_no_model_and_says_so(watched):
+    assert model_of(watched) is None
+    with pytest.raises(Refused, match="job watched has a detector, so it can't run model payments"):
+        model_of(watched, "payments")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ def score(
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A CSV or Parquet file.")],
     model: Annotated[str | None, typer.Option(help="NAME or NAME@VERSION of models/; the job's unless given.")] = None,
     job: Annotated[
-        str | None, typer.Option(help="Whose features: a name in jobs/ or a .toml; the model's own unless given.")
+        str | None,
+        typer.Option(help="Whose features, or detector: a name in jobs/ or a .toml; the model's own unless given."),
     ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="A folder of data/ or a dataset.toml; the one that fits unless given.")
@@ -44,7 +45,7 @@ def score(
     from atipico.engines.results import Results
 
     chosen = engine.find_job(job, model)
-    loaded = engine.find_model(model or chosen.model)
+    loaded = engine.model_of(chosen, model)
     span = engine.Span(_ns(since), _ns(until))
     with Results(out or sys.stdout) as results, progress(file) as step:
         done = engine.score(file, chosen, loaded, results, dataset, span, step)

@@ -56,7 +56,7 @@ class Forecast:
     def restore(self, saved: bytes) -> None:
         squares, products, weights, known = msgspec.msgpack.decode(saved)
         self._products = np.frombuffer(products)
-        self._squares = np.frombuffer(squares).reshape(len(self._products), -1)
+        self._squares = np.frombuffer(squares).reshape(len(self._products), len(self._products))
         self._weights = np.frombuffer(weights) if weights else None
         self._known.restore(known)
 

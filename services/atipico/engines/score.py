@@ -1,4 +1,4 @@
-"""A recorded file scored on the spot: the chain's own features, model and words, in one process and without a store."""
+"""A recorded file scored on the spot: the chain's own features, model, detector and words, in one process, no store."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from atipico.agent.work import outcomes
+from atipico.agent.work import judged, knowledge
 from atipico.config import home
 from atipico.engines.results import Results
 from atipico.errors import Refused, nearest
-from atipico.features.plan import Plan
 from atipico.ports import Batch
 from atipico.registry.jobs import Job, load_job, load_jobs
 from atipico.registry.models import Model
@@ -68,14 +67,14 @@ def find_job(name: str | None, model: str | None) -> Job:
             raise Refused(f"no job {name!r} in {folder}{nearest(name, known)}")
         return load_job(folder / f"{name}.toml")
     jobs, wanted = load_jobs(folder), (model or "").partition("@")[0]
-    fitting = [job for job in jobs.values() if job.model.partition("@")[0] == wanted]
+    fitting = [job for job in jobs.values() if job.model and job.model.partition("@")[0] == wanted]
     own = [job for job in fitting if job.name == wanted]
     if len(own or fitting) == 1:
         return (own or fitting)[0]
     if fitting:
         names = ", ".join(job.name for job in fitting)
         raise Refused(f"jobs {names} use model {wanted}; name one: --job {fitting[0].name}")
-    models = {job.model.partition("@")[0] for job in jobs.values()}
+    models = {job.model.partition("@")[0] for job in jobs.values() if job.model}
     raise Refused(f"no job in {folder} uses a model {wanted!r}{nearest(wanted, models)}")
 
 
@@ -84,10 +83,19 @@ def find_model(name: str) -> Model:
     return open_shelf(home() / "models").get(name)
 
 
+def model_of(job: Job, instead: str | None = None) -> Model | None:
+    """The model of a job, or another one `instead`; None for a job with a detector, which takes none."""
+    if job.model:
+        return find_model(instead or job.model)
+    if instead:
+        raise Refused(f"job {job.name} has a detector, so it can't run model {instead}; leave --model out")
+    return None
+
+
 def score(
     file: Path,
     job: Job,
-    model: Model,
+    model: Model | None,
     results: Results,
     dataset: str | None = None,
     span: Span = EVERYTHING,
@@ -96,22 +104,24 @@ def score(
     """Score the rows of a file in their order and put those of `span` into `results`; `step` gets each block's size.
 
     Rows outside of the span fill the windows of those in it. What a job without a clock takes for a
-    sample's time is the row's own. Raises Refused before the first row when file, job and model do not fit together.
+    sample's time is the row's own. model: the job's; None where it has a detector. Raises Refused before the first row
+    when file, job and model do not fit together.
     """
-    plan, scorer, source = Plan(job.features, job.clock), ModelScorer(model), File(str(file), dataset)
-    _check(job, plan, model, source)
+    known, scorer, source = knowledge(job), ModelScorer(model) if model else None, File(str(file), dataset)
+    _check(job, known.needs, model, source)
     begun, read, told = time.monotonic(), 0, [0, 0, 0]
     ticks = _Ticks(bool(job.clock))
     for batch in _batches(source):
         fields = [fields for _, fields in batch.rows]
         groups = [group_of(tags, SHARD_TAG)[0] for tags, _ in batch.rows]
-        columns = {name: [one.get(name) for one in fields] for name in plan.needs}
-        scores = outcomes(plan.rows(ticks.of(fields), groups, columns), scorer, plan.columns)
+        columns = {name: [one.get(name) for one in fields] for name in known.needs}
+        scores = judged(known, scorer, ticks.of(fields), groups, columns)
         _put(results, source.id_field, fields, scores, span, read, told)
         read += len(fields)
         step(len(fields))
     rows, anomalous, unscored = told
-    return Summary(job.name, model.id, read, rows, anomalous, unscored, round(time.monotonic() - begun, 3))
+    version = model.id if model else job.detector.version if job.detector else ""
+    return Summary(job.name, version, read, rows, anomalous, unscored, round(time.monotonic() - begun, 3))
 
 
 def _put(
@@ -138,14 +148,15 @@ def _batches(source: File) -> Iterator[Batch]:
         batch = source.read(batch.after, BLOCK)
 
 
-def _check(job: Job, plan: Plan, model: Model, source: File) -> None:
-    if missing := [name for name in model.columns if name not in plan.columns]:
+def _check(job: Job, needs: Sequence[str], model: Model | None, source: File) -> None:
+    declared = {spec.name for spec in job.features}
+    if model and (missing := [name for name in model.columns if name not in declared]):
         raise Refused(
             f"model {model.id} needs features that job {job.name} does not declare: {', '.join(missing)}; "
             "name the job that does: --job"
         )
     there = [*source.fields, EVENT_TIME]
-    if missing := [name for name in plan.needs if name not in there]:
+    if missing := [name for name in needs if name not in there]:
         raise Refused(
             f"job {job.name} needs {', '.join(missing)}, which the file's dataset.toml has no field for"
             f"{nearest(missing[0], there)}"

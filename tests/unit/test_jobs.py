@@ -1,0 +1,69 @@
+"""Job files: what a job may say, and what it is told when that is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from atipico.config import home
+from atipico.errors import Refused
+from atipico.registry.jobs import load_job, load_jobs
+
+MODEL = 'model = "m"\nstream = "s"\n[features]\nx = "x"\n'
+
+
+@pytest.fixture
+def job(tmp_path):
+    """Reads a job from its text."""
+
+    def job(text: str):
+        path = tmp_path / "some.toml"
+        path.write_text(text)
+        return load_job(path)
+
+    return job
+
+
+def test_a_job_with_a_detector_has_its_fields_and_no_features(job):
+    read = job(
+        'stream = "pump"\ndetector = { gaussian = ["celsius", "rpm"], by = "pump", over = 64, least_spread = 0.5 }\n'
+    )
+
+    assert (read.model, read.features) == ("", ())
+    assert read.detector.fields == ("celsius", "rpm")
+    assert (read.detector.over, read.detector.by, read.detector.threshold) == (64, "pump", 0.999)
+    assert dict(read.detector.settings) == {"least_spread": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('stream = "s"\n', "model is missing, or a detector"),
+        ('stream = "s"\nmodel = "m"\ndetector = { gaussian = "x", over = 9 }', "not both"),
+        ('stream = "s"\ndetector = { gaussian = "x", over = 9 }\n[features]\nx = "x"', "features.* are for a model"),
+        ('stream = "s"\ndetector = "gaussian"', r"needed a table such as \{ gaussian = "),
+        ('stream = "s"\ndetector = { gausian = "x", over = 9 }', "did you mean 'gaussian'"),
+        ('stream = "s"\ndetector = { gaussian = "x", trend = "x", over = 9 }', "just one kind, found gaussian, trend"),
+        ('stream = "s"\ndetector = { gaussian = "x", over = "1h" }', "over = '1h'; a number of samples from 8 to 1000"),
+        ('stream = "s"\ndetector = { gaussian = "x", over = 7 }', "over = 7; a number of samples from 8"),
+        ('stream = "s"\ndetector = { gaussian = "x" }', "over = None"),
+        ('stream = "s"\ndetector = { gaussian = "x", over = 9, threshold = 99 }', "threshold = 99; a share"),
+        ('stream = "s"\ndetector = { gaussian = "x", over = 9, by = 3 }', "by = 3; a field's name"),
+        ('stream = "s"\ndetector = { gaussian = ["x", "x"], over = 9 }', "twice"),
+        ('stream = "s"\ndetector = { gaussian = [], over = 9 }', "a field's name was needed"),
+        ('stream = "s"\ndetector = { gaussian = "x", over = 9, least = 1 }', "no setting 'least'"),
+        ('stream = "s"\ndetector = { gaussian = "x", over = 9, least_spread = "1" }', "a number such as 0.0"),
+        (MODEL + "y = 3", "feature y"),
+        ('model = "m"\n[features]\nx = "x"', "stream is missing"),
+        ('modl = "m"\n', "did you mean 'model'"),
+        ('scores = "s"\n' + MODEL, "never ends"),
+    ],
+)
+def test_a_wrong_job_says_what_was_needed(job, text, why):
+    with pytest.raises(Refused, match=why) as told:
+        job(text)
+
+    assert str(told.value).startswith("job some (")
+
+
+def test_every_tracked_job_can_be_read():
+    assert {"payments", "machine", "doctor"} <= load_jobs(home() / "jobs").keys()
