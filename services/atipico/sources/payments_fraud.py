@@ -1,6 +1,6 @@
 """Which terminals and cards are in the hands of others on a day: a pure function of the seed and the day.
 
-    terminals  each falls on a day with probability 0.0003, for 21..42 days
+    terminals  each falls on a day with probability 0.0004, for 15..36 days
     cards      each falls on a day with probability 0.0009, for 3..10 days
 
 The falls of SEASON days are drawn together, so that what holds on a day lies in two seasons at most.
@@ -24,7 +24,7 @@ class Risk(NamedTuple):
     longest: int
 
 
-TERMINALS = Risk(0.0003, 21, 42)
+TERMINALS = Risk(0.0004, 15, 36)
 CARDS = Risk(0.0009, 3, 10)
 
 
