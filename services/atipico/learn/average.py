@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -23,6 +23,28 @@ from atipico.learn.trees import Ensemble, Tree
 
 OPSET, ML_OPSET = 18, 5
 EULER = float(np.euler_gamma)
+
+
+class Average(NamedTuple):
+    """A weighted mean of fitted classifiers that is itself one. shares: their weights, adding up to 1."""
+
+    members: Sequence[Any]
+    shares: Sequence[float]
+
+    def predict_proba(self, rows: np.ndarray) -> np.ndarray:
+        """rows: float64 (m, k). Returns float64 (m, 2), as scikit-learn does."""
+        likely = np.sum([share * _own(one, rows) for one, share in zip(*self, strict=True)], axis=0)
+        return np.column_stack([1 - likely, likely])
+
+    def compiled(self, columns: int) -> bytes:
+        return compile_average(self.members, columns, self.shares)
+
+
+def _own(member: Any, rows: np.ndarray) -> np.ndarray:
+    booster = getattr(member, "booster_", member)  # LightGBM's class for scikit-learn warns about names of columns
+    if _kind_of(booster) == "lightgbm":
+        return np.asarray(booster.predict(rows), dtype=np.float64)
+    return np.asarray(member.predict_proba(rows), dtype=np.float64)[:, 1]
 
 
 def compile_average(members: Sequence[Any], columns: int, shares: Sequence[float] | None = None) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from atipico.learn.average import compile_average, is_known
+from atipico.learn.average import Average, compile_average, is_known
 
 OPSET = 18
 
@@ -12,9 +12,11 @@ OPSET = 18
 def compile_estimator(estimator: Any, columns: int, double: bool = False) -> bytes:
     """The graph of a fitted classifier (its probabilities) or IsolationForest (how strange, larger is stranger).
 
-    What `compile_average` knows takes float64 and gives the estimator's own numbers. double: the same for the
-    others, which skl2onnx converts; it raises what it raises for an estimator that it can't convert.
+    An Average, and what `compile_average` knows, takes float64 and gives the estimator's own numbers. double: the same
+    for the others, which skl2onnx converts; it raises what it raises for an estimator that it can't convert.
     """
+    if isinstance(estimator, Average):
+        return estimator.compiled(columns)
     if is_known(estimator):
         return compile_average([estimator], columns)
     from skl2onnx import to_onnx
@@ -31,3 +33,8 @@ def compile_estimator(estimator: Any, columns: int, double: bool = False) -> byt
     probabilities = graph.graph.output[1].name
     graph = select_model_inputs_outputs(graph, outputs=[probabilities])
     return bytes(graph.SerializeToString())
+
+
+def is_exact(estimator: Any) -> bool:
+    """Whether the graph gives the estimator's own numbers but for the last bits of float64."""
+    return isinstance(estimator, Average) or is_known(estimator)

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from atipico.errors import Refused
-from atipico.learn.compile import compile_estimator
+from atipico.learn.average import Average
+from atipico.learn.compile import compile_estimator, is_exact
 from atipico.registry.calibration import Calibration
 from atipico.registry.compiled import Compiled
 from atipico.registry.estimator import raw_scores
@@ -29,12 +30,14 @@ from atipico.registry.models import EQUAL, Golden, Model, load
 from atipico.registry.shelf import versions
 
 GOLDEN_ROWS = 12
+EXACT = 1e-9  # how far a form in float64 may be off
 
 
 class Trained(NamedTuple):
     """A fitted estimator and what must be known of it.
 
-    kind: "supervised" (has predict_proba; class 1 is the anomaly) or "unsupervised" (has score_samples).
+    kind: "supervised" (has predict_proba; class 1 is the anomaly) or "unsupervised" (has score_samples). The estimator
+    may be an Average, of which the compiled form alone is kept.
     known: float64 (n, k), rows of the training as it sees them live; unsupervised scores are shares of
     these, and the compiled form is compared on them. usual: those of `known` that are no anomalies (n,), bool.
     card: what a person should read, in Markdown.
@@ -83,7 +86,8 @@ def _write(trained: Trained, version: int, made: Path, compiled: bool) -> None:
         calibration.save(made / CALIBRATION)
     golden = np.unique(np.argsort(scores, kind="stable")[np.linspace(0, len(scores) - 1, GOLDEN_ROWS).astype(int)])
     Golden(trained.known[golden], scores[golden]).save(made / GOLDEN)
-    skops.io.dump(trained.estimator, made / ESTIMATOR, compression=8, compresslevel=9)  # 8: deflate
+    if not isinstance(trained.estimator, Average):  # whose members stay in the folder of their run
+        skops.io.dump(trained.estimator, made / ESTIMATOR, compression=8, compresslevel=9)  # 8: deflate
     (made / CARD).write_text(trained.card.strip() + "\n", encoding="utf-8")
     usual = trained.known[trained.usual]
     manifest = Manifest.model_validate(
@@ -108,11 +112,12 @@ def _write(trained: Trained, version: int, made: Path, compiled: bool) -> None:
 
 def _compiled(trained: Trained, raw: np.ndarray) -> bytes:
     """The compiled form that gives the estimator's own scores: from float32 rows, else from float64 ones."""
+    equal = EXACT if is_exact(trained.estimator) else EQUAL
     try:
         for double in (False, True):
             graph = compile_estimator(trained.estimator, len(trained.columns), double)
             off = float(np.abs(Compiled(graph, len(trained.columns))(trained.known) - raw).max())
-            if off <= EQUAL:
+            if off <= equal:
                 return graph
     except Exception as error:  # what a converter raises has no common base
         why = " ".join(str(error).split())[:200]
@@ -121,6 +126,6 @@ def _compiled(trained: Trained, raw: np.ndarray) -> bytes:
             "register it with compiled=False, it is then served by scikit-learn itself"
         ) from error
     raise Refused(
-        f"model {trained.name}: its compiled form is off by {off:.3g} on {len(raw)} rows, at most {EQUAL:g} is taken; "
+        f"model {trained.name}: its compiled form is off by {off:.3g} on {len(raw)} rows, at most {equal:g} is taken; "
         "register it with compiled=False"
     )

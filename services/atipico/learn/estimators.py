@@ -1,0 +1,168 @@
+"""The estimators that can be learnt, by the name that a recipe has for them: made, trained, written, read back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from atipico.errors import Refused, nearest
+from atipico.learn.average import Average, compile_average
+from atipico.learn.recipe import EstimatorRecipe, Recipe
+from atipico.registry.compiled import Compiled
+from atipico.registry.estimator import load_estimator
+
+SKOPS, LIGHTGBM = ".skops", ".lightgbm.txt"
+
+
+def _logistic_regression() -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(max_iter=1000)
+
+
+def _random_forest() -> Any:
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(n_jobs=threads())
+
+
+def _extra_trees() -> Any:
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    return ExtraTreesClassifier(n_jobs=threads())
+
+
+def _hist_gradient_boosting() -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier()
+
+
+def _lightgbm() -> Any:
+    from lightgbm import LGBMClassifier
+
+    return LGBMClassifier(verbose=-1, deterministic=True, force_row_wise=True, n_jobs=threads())
+
+
+KINDS = {
+    "logistic_regression": _logistic_regression,
+    "random_forest": _random_forest,
+    "extra_trees": _extra_trees,
+    "hist_gradient_boosting": _hist_gradient_boosting,
+    "lightgbm": _lightgbm,
+}
+
+
+class Member(NamedTuple):
+    """One estimator of an average. share: its weight; all add up to 1. estimator: None before it is trained."""
+
+    name: str
+    kind: str
+    share: float
+    estimator: Any
+
+
+def threads() -> int:
+    """How many threads a training takes: OMP_NUM_THREADS, else one a core."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdecimal() and int(told) else os.cpu_count() or 1
+
+
+def members_of(recipe: Recipe) -> list[Member]:
+    """The recipe's estimators, untrained. Raises Refused for a kind or a parameter that there is not."""
+    total = sum(one.share for one in recipe.estimator)
+    members = []
+    for number, one in enumerate(recipe.estimator, 1):
+        for seed in one.seeds:
+            name = f"{number}-{one.kind}" + (f"-seed{seed}" if len(one.seeds) > 1 else "")
+            members.append(Member(name, one.kind, one.share / total / len(one.seeds), _made(one, seed)))
+    return members
+
+
+def _made(recipe: EstimatorRecipe, seed: int) -> Any:
+    if recipe.kind not in KINDS:
+        raise Refused(f"no estimator {recipe.kind!r}{nearest(recipe.kind, KINDS)}")
+    estimator = KINDS[recipe.kind]()
+    known = estimator.get_params()
+    taken = known if recipe.kind != "lightgbm" else {**known, **_of_lightgbm()}
+    for name in recipe.parameters:
+        if name not in taken or name in ("random_state", "verbose"):
+            raise Refused(f"estimator {recipe.kind} has no parameter {name!r}{nearest(name, taken)}")
+    return estimator.set_params(**recipe.parameters, random_state=seed)
+
+
+def _of_lightgbm() -> dict[str, Any]:
+    """LightGBM's own parameters that its class for scikit-learn passes on without naming them."""
+    from lightgbm.basic import _ConfigAliases
+
+    return dict.fromkeys(_ConfigAliases._get_all_param_aliases())
+
+
+def train(
+    members: Sequence[Member], rows: np.ndarray, label: np.ndarray, weight: np.ndarray | None
+) -> Iterator[Member]:
+    """Train one after the other; rows: float64 (n, k), label: int8 (n,), weight: float64 (n,) or None for all alike.
+
+    Raises Refused when there are not two classes, or what the library says of a parameter.
+    """
+    anomalies = int((label == 1).sum())
+    if not 0 < anomalies < len(label):
+        raise Refused(f"{len(label)} rows to train on, {anomalies} of them anomalies; some of each were needed")
+    for member in members:
+        try:
+            yield member._replace(estimator=_fitted(member, rows, label, weight))
+        except (ValueError, TypeError) as error:
+            raise Refused(f"estimator {member.name}: {' '.join(str(error).split())[:300]}") from error
+
+
+def _fitted(member: Member, rows: np.ndarray, label: np.ndarray, weight: np.ndarray | None) -> Any:
+    if member.kind == "logistic_regression":
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        behind = make_pipeline(StandardScaler(), member.estimator)
+        return behind.fit(rows, label, logisticregression__sample_weight=weight)
+    return member.estimator.fit(rows, label, sample_weight=weight)
+
+
+def scores_of(members: Sequence[Member], rows: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """What their average gives to rows, float64 (n, k) -> (n,), and each by itself: by the form that will serve."""
+    apart = {
+        member.name: np.clip(Compiled(compile_average([member.estimator], rows.shape[1]), rows.shape[1])(rows), 0, 1)
+        for member in members
+    }
+    return np.sum([member.share * apart[member.name] for member in members], axis=0), apart
+
+
+def average_of(members: Sequence[Member]) -> Average:
+    return Average([one.estimator for one in members], [one.share for one in members])
+
+
+def write(member: Member, folder: Path) -> Path:
+    """Write a trained estimator: LightGBM in its own text format, the others as skops. Returns the file."""
+    if member.kind == "lightgbm":
+        path = folder / f"{member.name}{LIGHTGBM}"
+        path.write_text(member.estimator.booster_.model_to_string(), encoding="utf-8")
+        return path
+    import skops.io
+
+    path = folder / f"{member.name}{SKOPS}"
+    skops.io.dump(member.estimator, path, compression=8, compresslevel=6)  # 8: deflate
+    return path
+
+
+def read(member: Member, folder: Path) -> Member:
+    """The member as it was trained. Raises Refused when its file is missing, damaged or holds other types."""
+    if member.kind != "lightgbm":
+        return member._replace(estimator=load_estimator(folder / f"{member.name}{SKOPS}"))
+    import lightgbm
+
+    path = folder / f"{member.name}{LIGHTGBM}"
+    try:
+        return member._replace(estimator=lightgbm.Booster(model_str=path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
+        raise Refused(f"{path} can't be read: {str(error)[:200]}; train again") from error

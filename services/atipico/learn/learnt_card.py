@@ -1,0 +1,94 @@
+"""What a person should read of a model that was learnt from a file: from what a run tells of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Told = Mapping[str, Any]
+_FIGURES = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "precision_at_k": "precision@k",
+    "alerts_per_day": "alerts a day",
+    "precision": "precision of the alerts",
+    "recall": "recall of the alerts",
+}
+
+
+def card(run: Told) -> str:
+    """The card of a run, in Markdown."""
+    recipe, trained, threshold = run["recipe"], run["trained"], run["threshold"]
+    wanted = recipe["threshold"]
+    budget = (
+        f"at most {wanted['alerts_per_day']} alerts a day"
+        if wanted["alerts_per_day"]
+        else f"the least cost, {wanted['cost']['missed']:g} for a missed anomaly and "
+        f"{wanted['cost']['false_alert']:g} for a false alert"
+    )
+    members = ", ".join(f"{one['name']} ({100 * one['share']:.3g} %)" for one in run["estimators"])
+    return f"""# {run["model"]}
+
+How likely a sample is an anomaly, learnt from labels; the features are those of the job `{run["job"]}`.
+
+- **Made by** run {run["run"]}, as `learn.toml` says: {members}.
+- **Trained on** {trained["rows"]} samples of {trained["days"]}, {trained["anomalies"]} of them anomalies, from
+  {run["data"]["file"]} (SHA-256 `{run["data"]["sha256"][:16]}…`).
+- **Labels** are known {run["label_delay_ns"] / 86_400e9:g} days after their sample: no later one had a part in it.
+- **Threshold** {threshold["value"]:.6g}: {budget}, on {threshold["from"]}.
+
+## How good it is
+
+{_judged(run.get("metrics"))}
+
+## What it can't do
+
+- It has seen these days of this data. What changes later it does not know until it is learnt again.
+- A score is what the estimators take for a probability; how well it is one, nobody checked.
+"""
+
+
+def _judged(metrics: Told | None) -> str:
+    if metrics is None:
+        return "Nobody knows: the data ended before the days that it would have been judged on."
+    average = metrics["average"]
+    lines = [
+        f"On {average['samples']} samples of {metrics['days']}, {average['anomalies']} of them anomalies; k is "
+        f"{metrics['k']}. ± is the standard deviation over days.",
+        "",
+        f"| estimator | {' | '.join(_FIGURES.values())} |",
+        f"| --- |{' --- |' * len(_FIGURES)}",
+        *(_row(name, told) for name, told in metrics["by_estimator"].items()),
+        _row("**all, averaged**", average),
+    ]
+    if average["by_kind"]:
+        lines += [
+            "",
+            "| kind | samples | AUC | recall of the alerts | among the first |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        lines += [
+            f"| {kind} | {one['samples']} | {_n(one['auc'])} | {_n(one['recall'])} | {_n(one['among_first'])} |"
+            for kind, one in average["by_kind"].items()
+        ]
+        lines += ["", "Among the first: of as many samples as there are anomalies, those of the highest scores."]
+    weeks = metrics["weeks"]
+    if weeks["many"] > 1:
+        told = ", ".join(f"{word} {_n(weeks[n]['mean'])} ± {_n(weeks[n]['spread'])}" for n, word in _FIGURES.items())
+        lines += ["", f"Over {weeks['many']} weeks, each after a training of its own: {told}."]
+    return "\n".join(lines)
+
+
+def _row(name: str, told: Told) -> str:
+    cells = [f"{_n(told[figure])}{_spread(told['spread'].get(figure))}" for figure in ("auc", "average_precision")]
+    cells.append(f"{_n(told['precision_at_k'])}{_spread(told['spread']['precision_at_k'])}")
+    cells.append(f"{told['alerts_per_day']:.3g}")
+    return f"| {name} | {' | '.join([*cells, _n(told['precision']), _n(told['recall'])])} |"
+
+
+def _spread(value: float | None) -> str:
+    return "" if value is None else f" ± {value:.3f}"
+
+
+def _n(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,153 @@
+"""How a model is learnt: one readable TOML file, `data/<name>/learn.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from atipico.config import nanoseconds
+from atipico.errors import Refused, nearest
+from atipico.learn.calendar import DAY
+from atipico.registry.manifest import NAME
+
+
+def _whole_days(text: str) -> str:
+    try:
+        if nanoseconds(text) % DAY:
+            raise ValueError(f"{text!r} is no whole number of days, such as 7d")
+    except Refused as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+Days = Annotated[str, AfterValidator(_whole_days)]
+
+
+def days(text: str | None) -> int | None:
+    """How many days "7d" are; None for None."""
+    return None if text is None else nanoseconds(text) // DAY
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Training(_Part):
+    """Which rows train. Earlier ones always fill the histories that features look at.
+
+    start, to: the first and the last day that train. warm_up: from the first day of the data, only fills histories.
+    window: only so many days before the end train. drop_known: leave a row out when its key (a field) was known, on
+    the morning of its day, to have had an anomaly; known_over: one that became known so many days ago at most.
+    half_life: a row that is so much older weighs half. anomaly_weight: what an anomaly weighs beside the others.
+    usual_share: of the rows that are no anomalies only this share trains, drawn evenly, and weighs the more: faster.
+    """
+
+    start: date | None = Field(None, alias="from")
+    to: date | None = None
+    warm_up: Days = "0d"
+    window: Days | None = None
+    drop_known: str | None = None
+    known_over: Days | None = None
+    half_life: Days | None = None
+    anomaly_weight: float = Field(1.0, gt=0)
+    usual_share: float = Field(1.0, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _known_of_whom(self) -> Training:
+        if self.known_over and not self.drop_known:
+            raise ValueError('known_over says how long a key counts as known: tell which, drop_known = "customer"')
+        return self
+
+
+class EstimatorRecipe(BaseModel):
+    """One estimator, or one a seed: all are averaged, in these shares. Whatever else is named is its parameters."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: str
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    share: float = Field(1.0, gt=0)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class Cost(_Part):
+    """What an anomaly that raises no alert costs, and an alert that is none; only their ratio matters."""
+
+    missed: float = Field(gt=0)
+    false_alert: float = Field(gt=0)
+
+
+class ThresholdRecipe(_Part):
+    alerts_per_day: int | None = Field(None, ge=1)
+    cost: Cost | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> ThresholdRecipe:
+        if (self.alerts_per_day is None) == (self.cost is None):
+            raise ValueError("needed either alerts_per_day = 100 or cost = { missed = 100, false_alert = 1 }")
+        return self
+
+
+class Test(_Part):
+    """How the model is judged: on `days` days from the day on that it could be made, when its labels are known.
+
+    k: of each day the k most suspicious are looked at. key: those are keys (a card; once found it is not looked at
+    again), and keys already known to have had an anomaly are left out: one of the last `known_over` days of the
+    training, or since. Without a key they are samples. weeks: as many such spans, each a span earlier than the one
+    before, with a training of its own.
+    """
+
+    __test__ = False  # for pytest
+
+    days: int = Field(7, ge=1)
+    k: int = Field(100, ge=1)
+    key: str | None = None
+    known_over: Days | None = None
+    weeks: int = Field(1, ge=1)
+
+
+class Recipe(_Part):
+    """name: the model's. job: whose features, a name in jobs/ or a .toml; leave_out: features that it does not take.
+
+    label_delay: how long after its time a sample's label is known; the data set's own unless given.
+    """
+
+    name: str = Field(pattern=f"^{NAME}$")
+    job: str
+    data: str | None = None
+    dataset: str | None = None
+    label_delay: Days | None = None
+    leave_out: tuple[str, ...] = ()
+    train: Training = Field(default_factory=lambda: Training.model_validate({}))
+    estimator: tuple[EstimatorRecipe, ...] = Field(min_length=1)
+    threshold: ThresholdRecipe
+    test: Test = Field(default_factory=lambda: Test.model_validate({}))
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe at `path`. Raises Refused with the setting, the nearest one, and what was needed."""
+    try:
+        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise Refused(f"{path}: {'; '.join(_told(e) for e in error.errors())}") from error
+    except OSError as error:
+        raise Refused(f"{path} can't be read: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Refused(f"{path}: {error}") from error
+
+
+def _told(error: Any) -> str:
+    place = [word for word in error["loc"] if isinstance(word, str)]
+    if error["type"] != "extra_forbidden":
+        return f"{'.'.join(place) or 'file'}: {error['msg']}"
+    parts: dict[str, type[BaseModel]] = {"train": Training, "threshold": ThresholdRecipe, "cost": Cost, "test": Test}
+    of = parts.get(place[-2] if len(place) > 1 else "", Recipe)
+    known = [field.alias or name for name, field in of.model_fields.items()]
+    return f"no setting {'.'.join(place)!r}{nearest(place[-1], known)}"

@@ -1,0 +1,88 @@
+"""A run: the folder `runs/<model>/<run>/` with all that is to be known of one training."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import orjson
+
+from atipico.errors import Refused, nearest
+
+FILE, SAMPLE, ESTIMATORS = "run.json", "sample.npz", "estimators"
+_PACKAGES = ("atipico", "numpy", "scikit-learn", "lightgbm", "onnx", "onnxruntime", "duckdb")
+
+
+class Run:
+    """What stands in run.json is in `told`, a stage an entry; `save` writes it at once or not at all."""
+
+    def __init__(self, folder: Path, told: dict[str, Any]) -> None:
+        self.folder, self.told = folder, told
+        self.id = folder.name
+
+    @classmethod
+    def new(cls, runs: Path, model: str) -> Run:
+        """An empty run, named by the time (UTC); a number behind it where that one is taken."""
+        stamp, tries = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"), 1
+        while True:
+            folder = runs / model / (stamp if tries == 1 else f"{stamp}-{tries}")
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                tries += 1
+                continue
+            (folder / ESTIMATORS).mkdir()
+            return cls(folder, {"model": model, "run": folder.name, "seconds": {}})
+
+    @classmethod
+    def find(cls, runs: Path, model: str, run: str | None) -> Run:
+        """The run of that name, else the newest that was trained. Raises Refused when there is none."""
+        known = {path.parent.name: path for path in sorted((runs / model).glob(f"*/{FILE}"))}
+        if not known:
+            raise Refused(f"no run of {model} in {runs}; begin with `atipico learn train`")
+        if run is not None and run not in known:
+            raise Refused(f"no run {run!r} of {model}{nearest(run, known)}")
+        path = known[run or max(known, key=lambda name: (len(name.split("-")[0]), name.split("-")[0], len(name), name))]
+        try:
+            return cls(path.parent, orjson.loads(path.read_bytes()))
+        except (OSError, ValueError) as error:
+            raise Refused(f"{path} can't be read: {error}; train again") from error
+
+    def save(self) -> None:
+        draft = self.folder / f".{FILE}.{os.getpid()}"
+        draft.write_bytes(orjson.dumps(self.told, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY) + b"\n")
+        draft.replace(self.folder / FILE)
+
+    @contextmanager
+    def timed(self, what: str) -> Iterator[None]:
+        """Tell the seconds that `what` took."""
+        begun = perf_counter()
+        yield
+        self.told["seconds"][what] = round(perf_counter() - begun, 2)
+
+    def keep_sample(self, rows: np.ndarray, label: np.ndarray) -> None:
+        """Rows of the training, float64 (n, k), that the model is compared on and described by."""
+        np.savez_compressed(self.folder / SAMPLE, rows=rows, label=label)
+
+    def sample(self) -> tuple[np.ndarray, np.ndarray]:
+        with np.load(self.folder / SAMPLE, allow_pickle=False) as kept:
+            return kept["rows"], kept["label"]
+
+
+def versions() -> Mapping[str, str]:
+    """What this run was made with."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,88 @@
+"""A recorded file as the table that a model is trained on: made by the very code that makes features live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from atipico.config import nanoseconds
+from atipico.errors import Refused, nearest
+from atipico.features.plan import Plan
+from atipico.learn.calendar import DAY, Span
+from atipico.learn.recipe import Recipe
+from atipico.registry.jobs import Job
+from atipico.sources.file import File, Whole
+
+BLOCK = 65_536  # rows worked on at once
+
+
+class Table(NamedTuple):
+    """Rows in the order of the file. time: int64 (n,), ns on the stream's clock. label: int8, 1, 0 or -1 for unknown.
+
+    keys: field -> int64 (n,), equal for equal keys. values: float64 (n, k), NaN where a row is refused.
+    kind: text (n,), what kind of anomaly; None where nothing tells it. days: those that the file has.
+    label_delay: ns. shape: the hash of the features, as a checkpoint has it.
+    """
+
+    time: np.ndarray
+    day: np.ndarray
+    label: np.ndarray
+    keys: dict[str, np.ndarray]
+    columns: tuple[str, ...]
+    values: np.ndarray
+    kind: np.ndarray | None
+    days: Span
+    label_delay: int
+    shape: str
+
+    @property
+    def scorable(self) -> np.ndarray:
+        """Which rows would get a score, bool (n,)."""
+        found: np.ndarray = np.isfinite(self.values).all(axis=1)
+        return found
+
+
+def table_of(recipe: Recipe, job: Job, file: str, step: Callable[[int], object] = lambda rows: None) -> Table:
+    """The table of a file; `step` gets the size of each block of rows that is done.
+
+    Raises Refused when file, job and recipe do not fit together, and for a file without a label.
+    """
+    source = File(file, recipe.dataset)
+    plan = Plan(job.features, job.clock)
+    kept = [at for at, name in enumerate(plan.columns) if name not in recipe.leave_out]
+    if unknown := [name for name in recipe.leave_out if name not in plan.columns]:
+        raise Refused(f"leave_out: job {job.name} has no feature {unknown[0]!r}{nearest(unknown[0], plan.columns)}")
+    keys = [key for key in dict.fromkeys([recipe.test.key, recipe.train.drop_known]) if key]
+    if unknown := [key for key in keys if key not in source.fields]:
+        raise Refused(f"{file} has no field {unknown[0]!r}{nearest(unknown[0], source.fields)}")
+    whole = source.whole(list(dict.fromkeys([*plan.needs, *keys])))
+    if not (whole.label >= 0).any():
+        raise Refused(f"{file} has no label; its dataset.toml needs [label] column, and the file truths in it")
+    time = np.ma.filled(whole.fields["event_time"], -1)
+    day = time // DAY
+    return Table(
+        time,
+        day,
+        np.where(time < 0, -1, whole.label).astype(np.int8),
+        {key: np.unique(np.ma.filled(whole.fields[key], -1), return_inverse=True)[1] for key in keys},
+        tuple(plan.columns[at] for at in kept),
+        _features(plan, whole, time, step)[:, kept],
+        whole.kind,
+        Span(int(day[time >= 0].min()), int(day.max()) + 1),
+        nanoseconds(recipe.label_delay) if recipe.label_delay else source.label_delay,
+        plan.shape,
+    )
+
+
+def _features(plan: Plan, whole: Whole, time: np.ndarray, step: Callable[[int], object]) -> np.ndarray:
+    """The features of all rows, float64 (n, k): what a live job would have made of them, block by block."""
+    ticks = np.arange(len(time)) if plan.clock else time
+    parts: list[np.ndarray] = []
+    for start in range(0, len(time), BLOCK):
+        block = slice(start, start + BLOCK)
+        columns = {name: whole.fields[name][block].tolist() for name in plan.needs}  # None for what is masked
+        parts.append(plan.rows(ticks[block].tolist(), whole.series[block].tolist(), columns).values)
+        step(len(parts[-1]))
+    return np.concatenate(parts)
