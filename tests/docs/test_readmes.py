@@ -18,6 +18,7 @@ PAGES = [
     *sorted((HOUSE / "docs").rglob("*.md")),
     *sorted(SERVICES.rglob("README.md")),
 ]
+FOLLOWED = ("README.md", "CONTRIBUTING.md", "services/atipico/classifier/README.md", "docs/simulator.md")
 WITHOUT_ARROW = {"lab"}  # parts of the stack that samples do not go through
 SEEN_ELSEWHERE = {  # command -> why it is not typed here
     "./up.sh": "typed before the others are, by the fixture `running`",
@@ -56,7 +57,7 @@ def test_every_file_that_a_page_names_is_there(page):
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="the pages ask with curl, which is not here")
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "services/atipico/classifier/README.md"])
+@pytest.mark.parametrize("page", FOLLOWED)
 def test_every_command_of_a_page_does_what_it_is_shown_for(running, page):
     found = commands((HOUSE / page).read_text())
 
@@ -68,7 +69,7 @@ def test_every_command_of_a_page_does_what_it_is_shown_for(running, page):
 
 
 def test_no_command_stands_on_a_page_that_no_test_follows():
-    followed = {"README.md", "README.es.md", "CONTRIBUTING.md", "services/atipico/classifier/README.md"}
+    followed = {*FOLLOWED, "README.es.md"}  # which has the commands of the English one
 
     others = [command for page in PAGES if name_of(page) not in followed for command in commands(page.read_text())]
 

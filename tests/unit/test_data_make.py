@@ -14,10 +14,12 @@ import pytest
 from typer.testing import CliRunner
 
 from atipico.cli.data import app
-from atipico.config import home
+from atipico.config import home, load
+from atipico.engines.embedded.up import like_payments
 from atipico.engines.results import Results
 from atipico.engines.score import find_job, find_model, score
 from atipico.errors import NotYet, Refused
+from atipico.generator.settings import GeneratorSettings
 from atipico.sources import payments_file
 from atipico.sources.dataset import pick_dataset
 from atipico.sources.file import File
@@ -103,6 +105,13 @@ def test_a_file_is_scored_by_the_tracked_model_without_being_told_its_dataset(tm
     assert far_out.any()
     assert np.asarray(scores["anomalous"])[far_out].mean() > 0.9
     assert np.asarray(scores["anomalous"])[truth["scenario"] == 0].mean() < 0.02
+
+
+def test_a_file_that_is_streamed_gets_the_payments_job_on_a_measurement_that_the_live_stream_does_not_write():
+    measurement = like_payments(SAMPLE)
+
+    assert measurement == File(str(SAMPLE)).measurement
+    assert measurement not in load(GeneratorSettings).streams
 
 
 def test_no_field_of_the_dataset_tells_the_truth_or_the_scenario():

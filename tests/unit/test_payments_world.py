@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+
 import numpy as np
 import pytest
 
+from atipico.config import home
+from atipico.sources import payments_fraud, payments_people, payments_world
 from atipico.sources.payments import simulate
 from atipico.sources.payments_fraud import CARDS, TERMINALS, Falls, Risk
 from atipico.sources.payments_people import SIDE, People
@@ -242,3 +247,13 @@ def test_a_fall_lasts_as_long_as_it_may_and_begins_on_any_day():
     assert set(lasted[whole].tolist()) == set(range(5, 10))
     assert len(set(begun.tolist())) > 0.75 * 600
     assert 5 < (days[:, 1] == 0).sum() < 30  # the first day is a day as any other
+
+
+@pytest.mark.parametrize("module", [payments_people, payments_world, payments_fraud])
+def test_the_page_has_the_equations_of_the_code(module):
+    page = (home() / "docs" / "simulator.md").read_text()
+
+    equations = re.findall(r"(?m)(?:^ {4}.*\n)+", module.__doc__)
+
+    assert equations
+    assert all(f"```text\n{textwrap.dedent(block)}```" in page for block in equations)
