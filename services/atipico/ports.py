@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from atipico.wire.sample import Value
+from atipico.wire.sample import Sample, Value
 
 Clock = Callable[[], int]  # ns since 1970, UTC
 Position = Mapping[str, Any]  # plain values that JSON keeps
@@ -131,3 +131,18 @@ class Learner(Detector, Protocol):
 
 
 LEARNED_AT_ONCE = 256  # windows
+
+
+class Sink(Protocol):
+    """Where the outcomes of a job also go; the measurement `scores` stays the one truth.
+
+    One instance serves one job and its calls never overlap. outcomes: rows of `scores`, in the order in which they
+    were accepted; the same (tags, time) again is the same outcome, perhaps judged anew. `write` returns once the far
+    side has them all safe, with a state: where the far side now stands, "" when it can't tell. Raises NotYet when the
+    same call may work later; what is refused for good is left out, counted and said. `resume` comes before the first
+    write, and again after one that failed, with the last state that was noted ("" when none was): what was written
+    behind it is taken back where that can be, else it comes a second time. It returns where the far side then stands.
+    """
+
+    def write(self, outcomes: Sequence[Sample]) -> str: ...
+    def resume(self, state: str) -> str: ...

@@ -67,3 +67,36 @@ def test_a_wrong_job_says_what_was_needed(job, text, why):
 
 def test_every_tracked_job_can_be_read():
     assert {"payments", "machine", "doctor"} <= load_jobs(home() / "jobs").keys()
+
+
+def test_a_job_lists_its_sinks(job):
+    read = job(
+        'sinks = [{ file = "a.jsonl", only = "anomalous" }, { webhook = "http://h/in", timeout_s = 2 }]\n' + MODEL
+    )
+
+    assert [(sink.kind, sink.to, sink.only) for sink in read.sinks] == [
+        ("file", "a.jsonl", "anomalous"),
+        ("webhook", "http://h/in", "all"),
+    ]
+    assert len({sink.name for sink in read.sinks}) == 2
+
+
+@pytest.mark.parametrize(
+    ("sinks", "why"),
+    [
+        ('["file"]', r"needed a list of tables such as \[\{ file"),
+        ('[{ fil = "a.jsonl" }]', "did you mean 'file'"),
+        ('[{ file = "a.jsonl", webhook = "http://h" }]', "just one kind, found file, webhook"),
+        ('[{ file = "a.csv" }]', "must end with .jsonl"),
+        ("[{ file = 3 }]", "needed a text"),
+        ('[{ file = "a.jsonl", only = "anomalies" }]', "did you mean 'anomalous'"),
+        ('[{ file = "a.jsonl" }, { file = "a.jsonl" }]', "there twice"),
+        ('[{ webhook = "ftp://h/in" }]', "http:// or https://"),
+        ('[{ webhook = "https://me:secret@h/in" }]', "without a password"),
+        ('[{ webhook = "https://h/in", timeout = 5 }]', "did you mean 'timeout_s'"),
+        ('[{ webhook = "https://h/in", timeout_s = 0 }]', "timeout_s = 0"),
+    ],
+)
+def test_a_wrong_sink_says_what_was_needed(job, sinks, why):
+    with pytest.raises(Refused, match=why):
+        job(f"sinks = {sinks}\n{MODEL}")

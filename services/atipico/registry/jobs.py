@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 from atipico.detectors.spec import DetectorSpec, parse_detector
 from atipico.errors import Refused, nearest
 from atipico.features.spec import FeatureSpec, parse_specs
+from atipico.sinks.spec import SinkSpec, parse_sinks
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_SETTINGS = {"model", "detector", "stream", "clock", "database", "scores", "features"}
+_SETTINGS = {"model", "detector", "stream", "clock", "database", "scores", "sinks", "features"}
 
 
 class Job(NamedTuple):
@@ -29,6 +30,7 @@ class Job(NamedTuple):
     database: str = "atipico"
     scores: str = "scores"
     detector: DetectorSpec | None = None
+    sinks: tuple[SinkSpec, ...] = ()
 
 
 def load_job(path: Path) -> Job:
@@ -49,13 +51,13 @@ def _job(name: str, table: dict[str, Any]) -> Job:
     for word in table:
         if word not in _SETTINGS:
             raise Refused(f"no setting {word!r}{nearest(word, _SETTINGS)}")
-    who = _who_scores(table)
+    who, sinks = _who_scores(table), parse_sinks(table.pop("sinks", []))
     if not table.get("stream"):
         raise Refused("stream is missing")
     for word, value in table.items():
         if not isinstance(value, str):
             raise Refused(f"{word} = {value!r}: needed a text")
-    job = Job(name=name, **{"model": "", **table, **who})
+    job = Job(name=name, sinks=sinks, **{"model": "", **table, **who})
     if job.stream == job.scores:
         raise Refused(f"stream = {job.stream!r}: a job that reads its own scores never ends")
     return job

@@ -11,6 +11,7 @@ from atipico.config import load, run_dir, socket_path
 from atipico.metrics import start_beating
 from atipico.stream.jobs import readable_jobs
 from atipico.stream.ledger import Ledger
+from atipico.stream.relay import make_relay
 from atipico.stream.runner import JobRunner
 from atipico.stream.settings import HostSettings
 from atipico.web import serve_metrics
@@ -33,6 +34,9 @@ def run() -> None:
     threads = [
         threading.Thread(target=runner.run, name=f"job {job}") for job, runner in zip(jobs, runners, strict=True)
     ]
+    relays = [make_relay(job, spec, settings, stop) for job in jobs.values() for spec in job.sinks]
+    for relay in relays:  # a far side may take its time; whoever is killed meanwhile goes on from its mark
+        threading.Thread(target=relay.run, name="sink", daemon=True).start()
     for thread in threads:
         thread.start()
     stop.wait()

@@ -57,7 +57,8 @@ class StoreClient:
     ) -> LogBlock:
         """The log from an offset (None: from its beginning). Waits up to `wait_s` for something new.
 
-        reader, done: who reads, and the offset below which it needs nothing again. Raises LogGone, NotYet.
+        reader, done: who reads, and the offset below which it needs nothing again; the log is not kept for one without
+        a name. Raises LogGone, NotYet.
         """
         query = {"db": database, "measurement": measurement, "offset": "first" if offset is None else offset}
         query |= {"limit": limit, "wait": f"{wait_s:g}", "reader": reader, "done": done}
