@@ -177,6 +177,25 @@ def test_every_job_in_the_folder_of_jobs_runs_and_a_file_that_one_reads_gets_no_
     assert (run / "jobs" / "mine.toml").read_text() == (jobs / "mine.toml").read_text()
 
 
+def test_a_job_whose_model_is_still_to_be_learnt_waits_for_it(run, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    for name in ("payments", "mine"):
+        job = home / "jobs" / f"{name}.toml"
+        job.parent.mkdir(parents=True, exist_ok=True)
+        job.write_text(f'model = "{name}"\nstream = "{name}"\n[features]\nx = "x"\n')
+    (home / "data" / "mine").mkdir(parents=True)
+    (home / "data" / "mine" / "learn.toml").write_text('name = "mine"\n')
+    monkeypatch.setenv("ATIPICO_HOME", str(home))
+
+    write_jobs(run, "mine")
+    before = (run / "jobs" / "mine.toml").read_text()
+    (home / "models" / "mine").mkdir(parents=True)
+    write_jobs(run, "mine")
+
+    assert 'model = "payments"' in before  # until then the file is scored as payments are
+    assert (run / "jobs" / "mine.toml").read_text() == (home / "jobs" / "mine.toml").read_text()
+
+
 def test_a_job_that_is_none_ends_up_with_its_name(run, tmp_path, monkeypatch):
     jobs = tmp_path / "home" / "jobs"
     jobs.mkdir(parents=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def draw(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    pictures = {
+    pictures: dict[str, Callable[[Any], None]] = {
         "precision-recall": lambda axes: _precision_recall(axes, scores, label, threshold),
         "scores": lambda axes: _scores(axes, scores, label, threshold),
         "precision-at-k": lambda axes: _by_day(axes, told),
@@ -34,7 +34,7 @@ def draw(
     }
     for name, paint in pictures.items():
         figure = Figure(figsize=(7, 5), layout="constrained")  # and not pyplot, which keeps every figure
-        FigureCanvasAgg(figure)  # type: ignore[no-untyped-call]
+        FigureCanvasAgg(figure)
         paint(figure.add_subplot())
         figure.savefig(folder / f"{name}.png", dpi=110)
 

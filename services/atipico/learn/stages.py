@@ -57,7 +57,7 @@ class Learning:
         train = recipe.train.model_copy(update={name: day for name, day in given.items() if day is not None})
         self.recipe = recipe.model_copy(update={"train": train})
         self.members = estimators.members_of(self.recipe)
-        self.job = find_job(self.recipe.job)
+        self.job = find_job(self.recipe.job, self.file.parent)
         self._table: Table | None = None
 
     def train(self) -> Run:
@@ -220,10 +220,10 @@ class Learning:
         return found
 
 
-def find_job(name: str) -> Job:
-    """The job NAME of jobs/, or of a file NAME.toml. Raises Refused with the nearest name."""
+def find_job(name: str, beside: Path) -> Job:
+    """The job NAME of jobs/, or of a file NAME.toml in the folder `beside`. Raises Refused with the nearest name."""
     if name.endswith(".toml"):
-        return load_job(Path(name))
+        return load_job(beside / name)
     folder = home() / "jobs"
     known = [path.stem for path in folder.glob("*.toml")]
     if name not in known:

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from atipico.config import home
 from atipico.engines.embedded.down import refuse_foreign
@@ -56,8 +57,10 @@ def write_jobs(run: Path, like_payments: str | None) -> None:
     jobs = run / "jobs"
     shutil.rmtree(jobs, ignore_errors=True)
     jobs.mkdir()
-    streams = set()
+    streams, unlearnt = set(), _unlearnt()
     for path in sorted((home() / "jobs").glob("*.toml")):
+        if _told(path).get("model") in unlearnt:
+            continue  # it runs once it has a model
         shutil.copyfile(path, jobs / path.name)
         streams.add(_stream(path))
     if like_payments is not None and like_payments not in streams:
@@ -65,11 +68,25 @@ def write_jobs(run: Path, like_payments: str | None) -> None:
         (jobs / f"{like_payments}.toml").write_text(_on_stream(tracked, like_payments))
 
 
+def _unlearnt() -> set[str]:
+    """The models that a data/<name>/learn.toml would make and that are not in models/ yet."""
+    recipes = (_told(path) for path in (home() / "data").glob("*/learn.toml"))
+    names = {str(recipe.get("name")) for recipe in recipes}
+    return {name for name in names if not (home() / "models" / name).is_dir()}
+
+
 def _stream(job: Path) -> str:
     try:
-        return str(tomllib.loads(job.read_text(encoding="utf-8"))["stream"])
-    except (KeyError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return str(_told(job)["stream"])
+    except KeyError as error:
         raise Refused(f"{job} is no job: {error}; correct it or take it out of the folder") from error
+
+
+def _told(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Refused(f"{path} can't be read: {error}; correct it or take it out of the folder") from error
 
 
 def _on_stream(job: str, measurement: str) -> str:
