@@ -33,14 +33,18 @@ def make(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another one is another world.")] = 1,
     since: Annotated[
-        datetime, typer.Option("--from", formats=["%Y-%m-%d"], metavar="DATE", help="The first day.")
+        datetime,
+        typer.Option("--from", formats=["%Y-%m-%d"], metavar="DATE", show_default="2026-01-01", help="The first day."),
     ] = datetime(2026, 1, 1),
     out: Annotated[
         Path | None, typer.Option(dir_okay=False, help="A .parquet or .csv; NAME.parquet here unless given.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Write so many days of a simulated world, with the truth about each row."""
+    """Write days of a simulated world to a file.
+
+    Each row with the truth about it; docs/simulator.md tells what the world is like.
+    """
     from atipico.errors import Refused, nearest
     from atipico.sources.payments_file import make_file
     from atipico.sources.payments_world import START
