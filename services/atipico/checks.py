@@ -5,11 +5,13 @@ Each raises AssertionError with the promise that was broken. A new member is tes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from atipico.ports import LEARNED_AT_ONCE, Detector, Feature, Learner, Past, Scorer, Source
+from atipico.ports import LEARNED_AT_ONCE, Detector, Feature, Learner, Past, Scorer, Sink, Source
+from atipico.wire.outcome_json import outcome_id
+from atipico.wire.sample import Sample, Score, outcome
 
 EVENT_TIME = "event_time"
 
@@ -112,3 +114,29 @@ def _windows(stream: np.ndarray, n: int) -> np.ndarray:
     """The window of each value, (m, n), NaN before the first."""
     padded = np.concatenate([np.full(n - 1, np.nan), stream])
     return np.lib.stride_tricks.sliding_window_view(padded, n).copy()
+
+
+def check_sink(make: Callable[[], Sink], arrived: Callable[[], Sequence[str]]) -> None:
+    """Nothing is missing at the far side, in its order, whatever fails between a write and the note of its state.
+
+    arrived: the ids of the outcomes there, in the order in which they came.
+    """
+    first, second, third = (_outcomes(10 * at) for at in range(3))
+    sink = make()
+    noted = sink.write(first) if sink.resume("") is not None else ""
+    assert arrived() == [outcome_id(one) for one in first], "what was written has not arrived, once and in its order"
+    sink.write(second)
+    again = make()
+    del sink  # it ended before its second state was noted
+    again.resume(noted)
+    again.write(second)
+    again.write(third)
+    found = list(dict.fromkeys(arrived()))
+    assert found == [outcome_id(one) for one in (*first, *second, *third)], "after a restart something is missing"
+
+
+def _outcomes(first: int) -> list[Sample]:
+    samples = [
+        Sample("pump", {"pump": f"p {at}"}, {}, 1_800_000_000_000_000_001 + at) for at in range(first, first + 10)
+    ]
+    return [outcome(sample, Score(0.5, 0.9, False, "m@1", True, 'say "why"'), "check") for sample in samples]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 
 import numpy as np
+import orjson
 import pytest
 
-from atipico import sources
-from atipico.checks import check_detector, check_feature, check_scorer, check_source
+from atipico import sinks, sources
+from atipico.checks import check_detector, check_feature, check_scorer, check_sink, check_source
 from atipico.detectors import DETECTORS
 from atipico.features import FEATURES
 from atipico.ports import Batch, ModelInfo, Scored
 from atipico.scorers import SCORERS
 from atipico.scorers.http import HttpScorer
+from atipico.wire.outcome_json import outcome_id
+from receiver import receiving
 from scripted import ScriptedClassifier
 
 ROWS = np.random.default_rng(5).normal(size=(40, 3))
@@ -44,6 +47,24 @@ def test_every_feature_keeps_its_promises(name):
 @pytest.mark.parametrize("name", SCORERS)
 def test_every_scorer_that_works_alone_keeps_its_promises(name):
     check_scorer(SCORERS[name](), ROWS)
+
+
+@pytest.fixture
+def far_sides(tmp_path):
+    """Where each sink of the shelf writes in a test, and the ids that have arrived there."""
+
+    def lines():
+        return [orjson.loads(line)["id"] for line in (tmp_path / "far.jsonl").read_text().splitlines()]
+
+    with receiving() as receiver:
+        yield {"file": (str(tmp_path / "far.jsonl"), lines), "webhook": (receiver.url, receiver.ids)}
+
+
+@pytest.mark.parametrize("name", sinks.SINKS)
+def test_every_sink_keeps_its_promises(name, far_sides):
+    to, arrived = far_sides[name]
+
+    check_sink(lambda: sinks.make(name, to), arrived)
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -138,3 +159,21 @@ def test_a_detector_that_tells_no_shares_is_found_out():
 
     with pytest.raises(AssertionError, match="no shares"):
         check_detector(Distance)
+
+
+def test_a_sink_that_keeps_what_it_has_for_later_is_found_out():
+    there = []
+
+    class Later:
+        kept = ()
+
+        def resume(self, state):
+            return ""
+
+        def write(self, outcomes):
+            there.extend(map(outcome_id, self.kept))
+            self.kept = outcomes
+            return ""
+
+    with pytest.raises(AssertionError, match="not arrived"):
+        check_sink(Later, lambda: there)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,8 @@ class File:
     def __init__(self, path: str) -> None:
         if not path.endswith(".jsonl"):
             raise Refused(f"sink file = {path!r}: its name must end with .jsonl, it holds one JSON object a line")
-        self._named, self._file = Path(path), -1
+        self._named = Path(path)
+        self._file: io.FileIO | None = None
 
     @property
     def path(self) -> Path:
@@ -33,13 +35,13 @@ class File:
     def write(self, outcomes: Sequence[Sample]) -> str:
         lines = b"".join(to_json(outcome) + b"\n" for outcome in outcomes)
         try:
-            if not os.path.samestat(os.fstat(self._file), self.path.stat()):
+            if self._file is None or not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
                 raise FileNotFoundError(0, "it was moved away, a new one is begun")
             left = memoryview(lines)
             while left:
-                left = left[os.write(self._file, left) :]
-            os.fsync(self._file)
-            return self._state()
+                left = left[self._file.write(left) :]
+            os.fsync(self._file.fileno())
+            return _state(self._file)
         except OSError as error:
             raise NotYet(f"sink {self.path}: {len(lines)} bytes not written: {error.strerror}") from error
 
@@ -47,28 +49,29 @@ class File:
         """Cut off what came behind the state. A file that is another one is left as it is, and gone on with."""
         inode, _, size = state.partition(" ")
         try:
-            self._open()
-            found = os.fstat(self._file)
+            self._file = file = self._open()
+            found = os.fstat(file.fileno())
             if str(found.st_ino) == inode and found.st_size > int(size):
-                os.ftruncate(self._file, int(size))
-                os.fsync(self._file)
-            return self._state()
+                os.ftruncate(file.fileno(), int(size))
+                os.fsync(file.fileno())
+            return _state(file)
         except OSError as error:
             raise NotYet(f"sink {self.path} can't be written: {error.strerror}") from error
 
-    def _open(self) -> None:
-        """Open it for this sink alone; when this process ends, however, it is free again."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+    def _open(self) -> io.FileIO:
+        """Open it for this sink alone; when its process ends, however that is, it is free again."""
+        if self._file is not None:
+            self._file.close()
         path = self.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        file = io.FileIO(path, "ab")
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise NotYet(f"sink {path}: another sink writes there; give each a file of its own") from error
+        return file
 
-    def _state(self) -> str:
-        found = os.fstat(self._file)
-        return f"{found.st_ino} {found.st_size}"
+
+def _state(file: io.FileIO) -> str:
+    found = os.fstat(file.fileno())
+    return f"{found.st_ino} {found.st_size}"
