@@ -57,7 +57,10 @@ def far_sides(tmp_path):
         return [orjson.loads(line)["id"] for line in (tmp_path / "far.jsonl").read_text().splitlines()]
 
     with receiving() as receiver:
-        yield {"file": (str(tmp_path / "far.jsonl"), lines), "webhook": (receiver.url, receiver.ids)}
+        yield {
+            "file": (str(tmp_path / "far.jsonl"), lines),
+            "webhook": (receiver.url, receiver.ids),
+        }
 
 
 @pytest.mark.parametrize("name", sinks.SINKS)

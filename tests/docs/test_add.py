@@ -31,8 +31,9 @@ def test_what_needs_no_running_stack(reader, name):
     reader.follow(page(name))
 
 
-def test_a_service_of_ones_own(reader):
-    reader.follow(page("service"))
+@pytest.mark.parametrize("name", ["detector", "sink", "service"])
+def test_what_is_seen_in_a_running_stack_of_its_own(reader, name):
+    reader.follow(page(name))
 
 
 def test_a_source_beside_the_running_stack(running):
@@ -40,6 +41,6 @@ def test_a_source_beside_the_running_stack(running):
 
 
 def test_every_page_is_followed_by_a_test():
-    followed = {"dataset", "model", "feature", "scorer", "service", "source"}
+    followed = {"dataset", "detector", "model", "feature", "scorer", "service", "sink", "source"}
 
     assert {path.stem for path in ADD.glob("*.md")} - {"README"} == followed
