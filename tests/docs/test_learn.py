@@ -1,0 +1,35 @@
+"""docs/learn.md to the letter: its file is the one that is there, its commands make what it says."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from docs.pages import blocks, commands
+from docs.reader import HOUSE
+
+PAGE = (HOUSE / "docs" / "learn.md").read_text()
+
+
+def test_the_page_shows_the_very_file_that_payments_are_learnt_by():
+    (shown,) = [block for block in blocks(PAGE) if block.kind == "toml"]
+
+    assert shown.path == "data/payments/learn.toml"
+    assert shown.text == (HOUSE / shown.path).read_text()
+
+
+def test_the_commands_of_the_page_leave_a_run_and_a_model(tmp_path):
+    for name in ("jobs", "data", "models"):
+        shutil.copytree(HOUSE / name, tmp_path / name, ignore=shutil.ignore_patterns("*.parquet"))
+    there = os.environ | {"ATIPICO_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
+
+    for command in commands(PAGE):
+        words = command.replace(".venv/bin/", f"{HOUSE}/.venv/bin/").split()
+        told = subprocess.run(words, cwd=tmp_path, env=there, capture_output=True, text=True, check=True, timeout=100)
+
+    assert told.stdout.splitlines()[-1] == "registered payments@2"
+    (run,) = (tmp_path / "runs" / "payments").iterdir()
+    held = {path.name for path in run.iterdir()}
+    assert all(f"`{name}" in PAGE for name in held)
+    assert (tmp_path / "models" / "payments" / "2" / "model.onnx").is_file()
