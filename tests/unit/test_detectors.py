@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atipico.detectors import DETECTORS, make
 from atipico.detectors.spec import parse_detector
 from atipico.detectors.watch import Watch
+from atipico.detectors.windows import Windows
 from atipico.errors import Refused
 from atipico.ports import LEARNED_AT_ONCE, Learner
 from atipico.sources.series import Series
@@ -188,6 +191,34 @@ def test_a_late_sample_is_seen_beside_those_before_it_and_enters_the_window_wher
 
     assert others[17] == in_order[15]
     assert others[18:] == in_order[18:]
+
+
+@given(st.lists(st.integers(0, 40), unique=True, min_size=1, max_size=40), st.data())
+def test_a_window_is_the_samples_before_in_their_order_however_late_they_come(times, data):
+    over, came = data.draw(st.integers(1, 5)), {}
+    windows = Windows(over)
+
+    for time in times:
+        if came and time < max(came) - over:  # later than what is kept may be is another story
+            continue
+        row, came[time] = np.full(over, np.nan), float(time) / 2
+        assert windows.push("key", time, 0, 0, came[time], row)
+        before = [came[at] for at in sorted(came) if at <= time][-over:]
+        assert row[over - len(before) :].tolist() == before
+        assert np.isnan(row[: over - len(before)]).all()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("kind", DETECTORS)
+def test_no_value_however_strange_gives_a_warning_or_what_is_no_share(kind):
+    watch = Watch(parse_detector({kind: "x", "over": 20}))
+    odd = [0.0, 3.0, 0.1, 1e100, -1e100, 5e-324, 0.1, 3, True, 1e-300, 7.0]
+
+    outcomes = told(
+        watch, *[(at * S, odd[at // 41 % len(odd)] if at % 41 < 30 else odd[at % 11]) for at in range(2000)]
+    )
+
+    assert all(score.scored for score in outcomes)
 
 
 def test_a_repeat_takes_the_place_of_the_sample_that_it_repeats():

@@ -42,11 +42,12 @@ class Field:
         seen = zip(keys, places, values, windows, strict=True)
         new = np.array([push(key, *place, value, row) for key, place, value, row in seen], dtype=bool)
         start = 0
-        while start < m:
-            end = self._until_learned(new, start)
-            self._score(windows, shares, failed, start, end)
-            self._learn(windows[start:end][new[start:end]])
-            start = end
+        with np.errstate(all="ignore"):  # what is no share is found below; numpy's words would stand in the log
+            while start < m:
+                end = self._until_learned(new, start)
+                self._score(windows, shares, failed, start, end)
+                self._learn(windows[start:end][new[start:end]])
+                start = end
         return Seen(windows, shares, failed)
 
     def _until_learned(self, new: np.ndarray, start: int) -> int:
