@@ -225,6 +225,22 @@ def test_a_budget_is_kept_on_the_days_before_the_model_is_made(learning):
     assert max(alerts) == 3
 
 
+def test_alerts_are_counted_of_known_cards_too_though_those_are_not_judged(learning):
+    stages = learning()
+    run = stages.train()
+
+    stages.evaluate(run)
+
+    table, (_, _, test), average = stages.table(), run.told["split"], run.told["metrics"]["average"]
+    told = [estimators.Member(**one, estimator=None) for one in run.told["estimators"]]
+    here = (table.day >= test[0]) & (table.day < test[1])
+    scores, _ = estimators.scores_of(
+        [estimators.read(one, run.folder / "estimators") for one in told], table.values[here]
+    )
+    assert average["alerts_per_day"] == (scores >= run.told["threshold"]["value"]).sum() / 7
+    assert average["samples"] < here.sum()
+
+
 @pytest.mark.parametrize("threshold", ["alerts_per_day = 3", "cost = { missed = 20, false_alert = 1 }"])
 def test_where_no_day_follows_an_earlier_training_is_judged_for_the_threshold(learning, threshold):
     recipe = RECIPE.replace("alerts_per_day = 3", threshold)
@@ -280,6 +296,7 @@ def test_a_wrong_word_is_refused_with_the_right_one(learning, old, new, told):
 def test_what_is_not_there_is_said(learn, tmp_path):
     no_run, no_file = learn("register"), learn("train", data=tmp_path / "none.parquet")
     too_early = learn("train", to="2026-01-03")
+    too_late = learn("train", to="2026-02-10")
     learn("train")
     no_such_run = learn("evaluate", "--run", "2026")
 
@@ -287,6 +304,7 @@ def test_what_is_not_there_is_said(learn, tmp_path):
     assert "none.parquet: no such file" in str(no_file.exception)
     assert "no day to train on: the data are of 2026-01-01 .. 2026-02-09" in str(too_early.exception)
     assert "no run '2026' of small" in str(no_such_run.exception)
+    assert "the data end 2026-02-09; give --train-to 2026-02-09 at the latest" in str(too_late.exception)
 
 
 def test_a_run_of_other_features_is_not_judged_by_these(learning):

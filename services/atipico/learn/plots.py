@@ -62,7 +62,7 @@ def _scores(axes: Any, scores: np.ndarray, label: np.ndarray, threshold: float) 
 
 
 def _by_day(axes: Any, told: dict[str, Any]) -> None:
-    values = told["average"]["by_day"]["precision_at_k"]
+    values = told["by_day"]["precision_at_k"]
     axes.bar(range(1, len(values) + 1), values)
     axes.axhline(float(np.mean(values)), linestyle="--", color="black", linewidth=1)
     axes.set(xlabel="test day", ylabel="precision@k", title="Precision@k by day")

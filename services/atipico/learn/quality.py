@@ -19,11 +19,13 @@ def figures(
     k: int,
     threshold: float,
     kind: np.ndarray | None = None,
+    alerts_of_days: list[int] | None = None,
 ) -> Figures:
     """Everything that is told of one span of test days.
 
     scores: float64 (n,); label: 1 or 0 (n,); day, keys, kind: (n,), see `precision_at_k`. "by_day" holds a list a
     figure, one entry a day, None where a day has no anomaly; "spread" the standard deviation of those over days.
+    alerts_of_days: where days had more samples than are judged.
     """
     anomalies, alerts = label == 1, scores >= threshold
     days = np.unique(day)
@@ -31,7 +33,7 @@ def figures(
         "auc": [_auc(scores[day == one], anomalies[day == one]) for one in days],
         "average_precision": [_average_precision(scores[day == one], anomalies[day == one]) for one in days],
         "precision_at_k": precision_at_k(scores, label, day, keys, k).tolist(),
-        "alerts": [int(alerts[day == one].sum()) for one in days],
+        "alerts_per_day": alerts_of_days or alerts_by_day(scores, day, threshold),
     }
     return {
         "samples": len(scores),
@@ -39,13 +41,18 @@ def figures(
         "auc": _auc(scores, anomalies),
         "average_precision": _average_precision(scores, anomalies),
         "precision_at_k": float(np.mean(by_day["precision_at_k"])),
-        "alerts_per_day": float(np.mean(by_day["alerts"])),
+        "alerts_per_day": float(np.mean(by_day["alerts_per_day"])),
         "precision": float((alerts & anomalies).sum() / max(1, alerts.sum())),
         "recall": float(alerts[anomalies].mean()) if anomalies.any() else None,
         "spread": {name: spread(values) for name, values in by_day.items()},
         "by_day": by_day,
         "by_kind": {} if kind is None else by_kind(scores, anomalies, kind, threshold),
     }
+
+
+def alerts_by_day(scores: np.ndarray, day: np.ndarray, threshold: float) -> list[int]:
+    """How many samples of each day, in the order of days, reach the threshold."""
+    return [int((scores[day == one] >= threshold).sum()) for one in np.unique(day)]
 
 
 def precision_at_k(

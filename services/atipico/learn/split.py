@@ -31,10 +31,15 @@ def split(recipe: Recipe, table: Table, earlier: int = 0) -> Split:
     first = max(table.days.start + (days(recipe.train.warm_up) or 0), stop - (days(recipe.train.window) or stop))
     if recipe.train.start is not None:
         first = max(first, day_of(recipe.train.start))
-    if first >= min(stop, table.days.stop):
+    if first >= stop:
         raise Refused(
             f"no day to train on: the data are of {table.days}, training begins {date_of(first)} (warm_up = "
             f'"{recipe.train.warm_up}") and would end {date_of(stop - 1)}; give more data or a later --train-to'
+        )
+    if stop > table.days.stop:
+        last = date_of(table.days.stop - 1)
+        raise Refused(
+            f"training would end {date_of(stop - 1)}, the data end {last}; give --train-to {last} at the latest"
         )
     made = stop + waits(table)
     return Split(Span(first, stop), Span(stop, made), Span(made, made + recipe.test.days))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -17,11 +17,12 @@ from atipico.learn import estimators, plots, quality
 from atipico.learn.calendar import Span
 from atipico.learn.estimators import Member
 from atipico.learn.fit import fit, threshold_of
+from atipico.learn.judge import earlier_weeks, judge
 from atipico.learn.learnt_card import card
 from atipico.learn.recipe import read_recipe
 from atipico.learn.register import Trained, register
 from atipico.learn.run import ESTIMATORS, Run, versions
-from atipico.learn.split import Split, ends_at, judged, split
+from atipico.learn.split import Split, split
 from atipico.learn.table import Table, table_of
 from atipico.registry.jobs import Job, load_job
 from atipico.registry.manifest import digest_of
@@ -110,19 +111,19 @@ class Learning:
         with run.timed("evaluate"):
             members = self._read(run)
             threshold = float(run.told["threshold"]["value"])
-            told, drawn = self._judge(table, made, members, threshold)
-            weeks = [told["average"], *self._earlier_weeks(table, made)]
+            found = judge(self.recipe, table, made, members, threshold)
+            average = found.told["average"]
+            weeks = [average, *earlier_weeks(self.recipe, table, made, self.members, self.say)]
         run.told["metrics"] = {
             "days": str(made.test),
             "k": self.recipe.test.k,
-            **told,
+            **found.told,
             "weeks": {"many": len(weeks), "figures": weeks, **quality.over_weeks(weeks)},
         }
         run.told["evaluated_on"] = self._data_told()
         with run.timed("plots"):
-            plots.draw(run.folder, *drawn, told, threshold, table.columns, members)
+            plots.draw(run.folder, found.scores, found.label, average, threshold, table.columns, members)
         run.save()
-        average = told["average"]
         self.say(
             f"judged on {average['samples']} samples of {made.test}, {average['anomalies']} of them anomalies: "
             f"AUC {_number(average['auc'])}, average precision {_number(average['average_precision'])}, "
@@ -188,36 +189,6 @@ class Learning:
         told = run.told["features"]
         if (told["shape"], tuple(told["columns"])) != (table.shape, table.columns):
             raise Refused(f"run {run.id} was trained on other features than job {self.job.name} has now; train again")
-
-    def _judge(
-        self, table: Table, made: Split, members: Sequence[Member], threshold: float
-    ) -> tuple[dict[str, Any], tuple[np.ndarray, np.ndarray]]:
-        test, rows = self.recipe.test, np.flatnonzero(judged(self.recipe, table, made))
-        if not len(rows):
-            raise Refused(f"no sample of {made.test} has a label, a score and a key that was not known before")
-        keys = table.keys[test.key][rows] if test.key else None
-        kind = None if table.kind is None else table.kind[rows]
-        average, apart = estimators.scores_of(members, table.values[rows])
-
-        def told(scores: np.ndarray) -> quality.Figures:
-            return quality.figures(scores, table.label[rows], table.day[rows], keys, test.k, threshold, kind)
-
-        by_member = {name: told(scores) for name, scores in apart.items()} if len(apart) > 1 else {}
-        return {"average": told(average), "by_estimator": by_member}, (average, table.label[rows])
-
-    def _earlier_weeks(self, table: Table, made: Split) -> list[quality.Figures]:
-        """The same judged on earlier spans of days, each with a training that ends so much earlier."""
-        found, recipe = [], ends_at(self.recipe, made)
-        for number in range(1, self.recipe.test.weeks):
-            try:
-                before = split(recipe, table, number * self.recipe.test.days)
-                fitted = fit(recipe, table, before, self.members, self.say)
-                threshold, _ = threshold_of(recipe, table, fitted, self.members, self.say)
-            except Refused as error:
-                self.say(f"warning: judged on {number} of {self.recipe.test.weeks} weeks: {error}")
-                break
-            found.append(self._judge(table, before, fitted.members, threshold)[0]["average"])
-        return found
 
 
 def find_job(name: str, beside: Path) -> Job:

@@ -1,0 +1,63 @@
+"""One model, or one a week, on the days after its training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from atipico.errors import Refused
+from atipico.learn import estimators, quality
+from atipico.learn.estimators import Member
+from atipico.learn.fit import fit, threshold_of
+from atipico.learn.recipe import Recipe
+from atipico.learn.split import Split, ends_at, judged, split
+from atipico.learn.table import Table
+
+
+class Judged(NamedTuple):
+    """told: figures of the average, and of each estimator where there are several. scores, label: of those judged."""
+
+    told: dict[str, Any]
+    scores: np.ndarray
+    label: np.ndarray
+
+
+def judge(recipe: Recipe, table: Table, made: Split, members: Sequence[Member], threshold: float) -> Judged:
+    """Judge trained estimators on the test of a split. Raises Refused where it has nothing to judge on.
+
+    Alerts a day are all that the test's days would have had, also of keys that are known and not judged.
+    """
+    test, days = recipe.test, np.flatnonzero(made.test.has(table.day) & table.scorable)
+    among = judged(recipe, table, made)[days]
+    if not among.any():
+        raise Refused(f"no sample of {made.test} has a label, a score and a key that was not known before")
+    rows = days[among]
+    keys = table.keys[test.key][rows] if test.key else None
+    kind = None if table.kind is None else table.kind[rows]
+    average, apart = estimators.scores_of(members, table.values[days])
+
+    def told(scores: np.ndarray) -> quality.Figures:
+        alerts = quality.alerts_by_day(scores, table.day[days], threshold)
+        return quality.figures(scores[among], table.label[rows], table.day[rows], keys, test.k, threshold, kind, alerts)
+
+    by_estimator = {name: told(scores) for name, scores in apart.items()} if len(apart) > 1 else {}
+    return Judged({"average": told(average), "by_estimator": by_estimator}, average[among], table.label[rows])
+
+
+def earlier_weeks(
+    recipe: Recipe, table: Table, made: Split, members: Sequence[Member], say: Callable[[str], None]
+) -> list[quality.Figures]:
+    """The same judged on earlier spans of days, as many as the recipe asks for, each with a training of its own."""
+    found, ends_here = [], ends_at(recipe, made)
+    for number in range(1, recipe.test.weeks):
+        try:
+            before = split(ends_here, table, number * recipe.test.days)
+            fitted = fit(ends_here, table, before, members, say)
+            threshold, _ = threshold_of(ends_here, table, fitted, members, say)
+        except Refused as error:
+            say(f"warning: judged on {number} of {recipe.test.weeks} weeks: {error}")
+            break
+        found.append(judge(recipe, table, before, fitted.members, threshold).told["average"])
+    return found
