@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -33,3 +34,7 @@ def test_the_commands_of_the_page_leave_a_run_and_a_model(tmp_path):
     held = {path.name for path in run.iterdir()}
     assert all(f"`{name}" in PAGE for name in held)
     assert (tmp_path / "models" / "payments" / "2" / "model.onnx").is_file()
+    judged = json.loads((run / "run.json").read_text())["metrics"]["average"]
+    assert judged["by_kind"]["1"]["auc"] > 0.98  # amounts far out
+    assert judged["by_kind"]["3"]["auc"] > 0.95  # stolen cards
+    assert judged["average_precision"] > 0.5  # what is left are terminals, which show in labels alone

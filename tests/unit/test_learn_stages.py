@@ -16,10 +16,14 @@ from typer.testing import CliRunner
 
 from atipico.cli.learn import app
 from atipico.errors import Refused
+from atipico.features.plan import Plan
 from atipico.learn import estimators
 from atipico.learn.calendar import date_of
+from atipico.learn.fit import fit
+from atipico.learn.split import split
 from atipico.learn.stages import Learning
 from atipico.registry.models import load
+from atipico.sources.file import File
 from atipico.sources.payments_file import make_file
 
 RECIPE = """
@@ -116,6 +120,26 @@ def test_what_comes_after_the_last_training_day_changes_nothing_that_is_trained(
     assert plain.told["threshold"] == labels.told["threshold"]  # a budget looks at no label
     assert plain.told["threshold"] != amounts.told["threshold"]
     assert trained_files(plain) != trained_files(control)
+
+
+def test_the_table_is_what_a_live_job_makes_of_the_same_samples_and_a_refused_one_does_not_train(learning, tmp_path):
+    file = tmp_path / "some.csv"
+    make_file(file, days=30, customers=40, terminals=20)
+    lines = file.read_text().splitlines()
+    lines[500] = lines[500].replace("," + lines[500].split(",")[4] + ",", ",,")  # no amount
+    file.write_text("\n".join(lines) + "\n")
+    stages = learning(data=file, to="2026-01-14")
+
+    table = stages.table()
+
+    source, plan, position, live = File(str(file), "payments"), Plan(stages.job.features, stages.job.clock), {}, []
+    while (batch := source.read(position, 37)).rows:
+        fields, position = [fields for _, fields in batch.rows], batch.after
+        columns = {name: [one.get(name) for one in fields] for name in plan.needs}
+        live.append(plan.rows(range(len(fields)), [""] * len(fields), columns).values)
+    assert np.array_equal(table.values, np.concatenate(live), equal_nan=True)
+    assert np.flatnonzero(~table.scorable).tolist() == [499]
+    assert 499 not in fit(stages.recipe, table, split(stages.recipe, table), stages.members, print).rows
 
 
 def test_the_test_begins_when_the_last_label_of_the_training_is_known(learning):

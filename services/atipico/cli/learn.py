@@ -43,7 +43,10 @@ RunName = Annotated[str | None, typer.Option("--run", metavar="RUN", help="Which
 
 @app.command("train")
 def train(file: File, data: Data = None, since: From = None, to: To = None, runs: Runs = None) -> None:
-    """Train the estimators and find the threshold, into a new run's folder."""
+    """Train estimators, find the threshold.
+
+    Makes a new folder runs/<model>/<run>/ and prints where it is.
+    """
     with _learning(file, data, since, to, runs) as learning:
         print(learning.train().folder)
 
@@ -52,7 +55,10 @@ def train(file: File, data: Data = None, since: From = None, to: To = None, runs
 def evaluate(
     file: File, data: Data = None, since: From = None, to: To = None, run: RunName = None, runs: Runs = None
 ) -> None:
-    """Judge a run on the days after its training, when their labels are known; writes figures and pictures."""
+    """Judge a run on the days after its training.
+
+    Writes figures and pictures into its folder.
+    """
     with _learning(file, data, since, to, runs) as learning:
         chosen = learning.find_run(run)
         if learning.evaluate(chosen):
@@ -69,7 +75,10 @@ def register(
     runs: Runs = None,
     models: Models = None,
 ) -> None:
-    """Put a run's model into the registry, as its next version, with card and golden rows."""
+    """Put a run's model into the registry.
+
+    It becomes the model's next version, with card and golden rows.
+    """
     with _learning(file, data, since, to, runs, models) as learning:
         print(f"registered {learning.register(learning.find_run(run)).id}")
 
@@ -78,7 +87,10 @@ def register(
 def everything(
     file: File, data: Data = None, since: From = None, to: To = None, runs: Runs = None, models: Models = None
 ) -> None:
-    """Train, evaluate, register; where the data end before the test days, evaluation is left out with a warning."""
+    """Train, evaluate, register.
+
+    Where the data end before the days to judge on, evaluation is left out with a warning.
+    """
     with _learning(file, data, since, to, runs, models) as learning:
         print(f"registered {learning.all().id}")
 

@@ -86,7 +86,10 @@ def members_of(recipe: Recipe) -> list[Member]:
 def _made(recipe: EstimatorRecipe, seed: int) -> Any:
     if recipe.kind not in KINDS:
         raise Refused(f"no estimator {recipe.kind!r}{nearest(recipe.kind, KINDS)}")
-    estimator = KINDS[recipe.kind]()
+    try:
+        estimator = KINDS[recipe.kind]()
+    except ImportError as error:
+        raise Refused(f"estimator {recipe.kind} needs {error.name}; pip install 'atipico[learn]'") from error
     known = estimator.get_params()
     taken = known if recipe.kind != "lightgbm" else {**known, **_of_lightgbm()}
     for name in recipe.parameters:
