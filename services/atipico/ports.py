@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from atipico.wire.sample import Sample, Value
 
 Clock = Callable[[], int]  # ns since 1970, UTC
 Position = Mapping[str, Any]  # plain values that JSON keeps
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class Label(NamedTuple):
@@ -47,27 +48,68 @@ class Source(Protocol):
     def read(self, position: Position, most: int) -> Batch: ...
 
 
-class Past(NamedTuple):
-    """What came before each sample of a block in one window of its key; float64 (m,) each.
+class Past(Protocol):
+    """One field in a window of each sample's key, for a block of m samples; float64 (m,) each.
 
-    samples: how many came earlier. mean: theirs, NaN for none. spread: their standard deviation
-    (n - 1), NaN below two.
+    The window holds what came before the sample, or the sample too for a feature that says `with_newest`.
+    samples: how many entries it has. reach: s, the window's duration; infinite where it counts samples.
+    NaN where an entry is missing that is needed: mean, least, largest, last, quantile and ages of an empty
+    window, distance (of `newest` from the mean, to the last digit) too; spread (n - 1) below two. run: how
+    many of the newest entries are not 0, without a 0 between; run_age: the age of the one that began it.
+    Ages: s on the job's clock.
     """
 
     samples: np.ndarray
-    mean: np.ndarray
-    spread: np.ndarray
+    reach: float
+
+    @property
+    def sum(self) -> np.ndarray: ...
+    @property
+    def mean(self) -> np.ndarray: ...
+    @property
+    def spread(self) -> np.ndarray: ...
+    @property
+    def least(self) -> np.ndarray: ...
+    @property
+    def largest(self) -> np.ndarray: ...
+    @property
+    def distinct(self) -> np.ndarray: ...
+    @property
+    def last(self) -> np.ndarray: ...
+    @property
+    def newest_age(self) -> np.ndarray: ...
+    @property
+    def oldest_age(self) -> np.ndarray: ...
+    @property
+    def run(self) -> np.ndarray: ...
+    @property
+    def run_age(self) -> np.ndarray: ...
+    def quantile(self, q: float) -> np.ndarray: ...
+    def distance(self, newest: np.ndarray) -> np.ndarray: ...
 
 
 class Feature(Protocol):
-    """One number for each sample of a block from its own value and what its window held before.
+    """One number for each sample of a block from its own value and what its window holds.
 
-    newest: float64 (m,), the field's values in the stream's unit. Returns float64 (m,), always
-    finite for finite input: what has no answer yet (no earlier sample) has a neutral one, which
-    the docstring tells. Changes nothing.
+    newest: float64 (m,), the field's values in the stream's unit; 0 for the field `label`, which
+    nobody knows yet. Its keyword-only parameters are what a job file may say beside. Returns float64 (m,),
+    always finite for finite input: what has no answer yet (no earlier sample) has a neutral one, which
+    the docstring tells. Raises Refused for an option that is wrong, also for a block of no samples. Changes nothing.
     """
 
-    def __call__(self, newest: np.ndarray, past: Past) -> np.ndarray: ...
+    __call__: Callable[..., np.ndarray]  # (newest, past, *, option, ...)
+
+
+def with_newest(feature: _F) -> _F:
+    """Mark a feature whose window holds the newest sample too."""
+    feature.with_newest = True  # type: ignore[attr-defined]
+    return feature
+
+
+def any_value(feature: _F) -> _F:
+    """Mark a feature that takes texts and truths as well as numbers: it only looks at whether they are equal."""
+    feature.any_value = True  # type: ignore[attr-defined]
+    return feature
 
 
 class ModelInfo(NamedTuple):

@@ -12,6 +12,9 @@ from atipico import sinks, sources
 from atipico.checks import check_detector, check_feature, check_scorer, check_sink, check_source
 from atipico.detectors import DETECTORS
 from atipico.features import FEATURES
+from atipico.features.keys import Keyed
+from atipico.features.pool import Keep, Pool
+from atipico.features.windows import Windows
 from atipico.ports import Batch, ModelInfo, Scored
 from atipico.scorers import SCORERS
 from atipico.scorers.http import HttpScorer
@@ -19,7 +22,21 @@ from atipico.wire.outcome_json import outcome_id
 from receiver import receiving
 from scripted import ScriptedClassifier
 
+OPTIONS = {"quantile": {"q": 0.9}}
 ROWS = np.random.default_rng(5).normal(size=(40, 3))
+
+
+def windows():
+    """Values, and windows before them: empty, of one, of equal values, of far ones, of the smallest and of 0."""
+    held = [[], [0.0], [0.0, 0.0, 0.0], [1e99, -1e99], [1e-300, 1e-300, 2e-300], [3.0, 3.0], [0.0, 5.0]]
+    pool = Pool(["x"], Keep(0, 100))
+    keyed = Keyed.of(np.repeat(np.arange(len(held)), [len(one) for one in held]))
+    at = np.arange(len(keyed.codes))
+    placed = pool.add(keyed, {"clock": at, "id": at, "series": at}, np.ones(len(at), dtype=bool))
+    pool.columns["x"][placed.at] = np.concatenate(held)
+    start, end = pool.runs(np.arange(len(held)))
+    past = Windows(pool, start, end, np.full(len(held), 100), np.inf).past("x")
+    return np.array([0.0, 1.0, 0.0, -1e99, 3.0, 3.0, 7.0]), past
 
 
 @pytest.fixture
@@ -41,7 +58,7 @@ def test_every_source_keeps_its_promises(name, sample_csv):
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_every_feature_keeps_its_promises(name):
-    check_feature(FEATURES[name])
+    check_feature(FEATURES[name], *windows(), **OPTIONS.get(name, {}))
 
 
 @pytest.mark.parametrize("name", SCORERS)
@@ -101,7 +118,18 @@ def test_a_source_that_remembers_is_found_out():
 
 def test_a_feature_that_is_not_finite_is_found_out():
     with pytest.raises(AssertionError, match="not finite"):
-        check_feature(lambda newest, past: newest + past.mean)
+        check_feature(lambda newest, past: newest + past.mean, *windows())
+
+
+def test_a_feature_that_remembers_is_found_out():
+    seen = []
+
+    def counting(newest, past):
+        seen.append(1)
+        return newest + len(seen)
+
+    with pytest.raises(AssertionError, match="something is remembered"):
+        check_feature(counting, *windows())
 
 
 def test_a_scorer_that_looks_at_the_neighbours_is_found_out():

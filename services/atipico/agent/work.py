@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,13 +14,14 @@ from atipico.agent.checkpoints import Checkpoints
 from atipico.agent.why import Why
 from atipico.detectors.watch import Watch
 from atipico.errors import Refused
-from atipico.features.plan import Columns, Plan, Rows
+from atipico.features.block import NO_LABELS, Labels, Rows
+from atipico.features.plan import Plan
 from atipico.metrics import REFUSED
 from atipico.ports import ModelInfo, Scored, Scorer
 from atipico.registry.jobs import Job
 from atipico.scorers.http import Swapped
 from atipico.wire.points import AnswerWriter, PointBlock, read_points
-from atipico.wire.sample import Score
+from atipico.wire.sample import Score, Value
 
 log = structlog.get_logger("agent")
 
@@ -53,7 +54,8 @@ class JobWork:
     def remembers(self, job: Job) -> bool:
         """Whether what is remembered serves this job too: another model does, other features or detectors do not."""
         mine = self.job
-        return (job.features, job.detector, job.clock) == (mine.features, mine.detector, mine.clock)
+        shape, other = ([one.features, one.labels, one.detector, one.clock] for one in (mine, job))
+        return shape == other
 
     def answers(self, points: Sequence[bytes], scorer: Scorer | None) -> list[bytes]:
         """One answer a point that can be read, in their order. scorer: the model's, None for a detector."""
@@ -81,18 +83,23 @@ class JobWork:
 
 def knowledge(job: Job) -> Plan | Watch:
     """What a job remembers of its samples, still empty: the features of its model, or its detector's windows."""
-    return Watch(job.detector, job.clock) if job.detector else Plan(job.features, job.clock)
+    return Watch(job.detector, job.clock) if job.detector else Plan(job.features, job.clock, job.labels)
 
 
 def judged(
-    known: Plan | Watch, scorer: Scorer | None, times: Sequence[int], groups: Sequence[str], columns: Columns
+    known: Plan | Watch,
+    scorer: Scorer | None,
+    times: Sequence[int],
+    groups: Sequence[str],
+    columns: Mapping[str, Sequence[Value | None]],
+    labels: Labels = NO_LABELS,
 ) -> list[Score]:
-    """The outcome of each sample of a block, in their order; the block then belongs to what is known."""
+    """The outcome of each sample of a block, in their order; block and labels then belong to what is known."""
     if isinstance(known, Watch):
         return known.outcomes(times, groups, columns)
     if scorer is None:
         raise Refused("features without a scorer; this job needs a model")
-    return outcomes(known.rows(times, groups, columns), scorer, known.columns)
+    return outcomes(known.rows(times, groups, columns, labels), scorer, known.columns)
 
 
 def _all_numbers(block: PointBlock) -> Rows:

@@ -9,17 +9,18 @@ from typing import Any, NamedTuple
 
 from atipico.detectors.spec import DetectorSpec, parse_detector
 from atipico.errors import Refused, nearest
-from atipico.features.spec import FeatureSpec, parse_specs
+from atipico.features.spec import FeatureSpec, LabelSpec, parse_labels, parse_specs
 from atipico.sinks.spec import SinkSpec, parse_sinks
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_SETTINGS = {"model", "detector", "stream", "clock", "database", "scores", "sinks", "features"}
+_SETTINGS = {"model", "detector", "stream", "clock", "database", "scores", "sinks", "features", "labels"}
 
 
 class Job(NamedTuple):
     """model: NAME or NAME@VERSION, "" where a detector does its work. stream and scores: measurements of `database`.
 
-    clock: the field (int, ns) its windows run on, or "" for the sample's own time.
+    clock: the field (int, ns) its windows run on, or "" for the sample's own time. labels: where those come
+    from that its features look at, None where none does.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Job(NamedTuple):
     scores: str = "scores"
     detector: DetectorSpec | None = None
     sinks: tuple[SinkSpec, ...] = ()
+    labels: LabelSpec | None = None
 
 
 def load_job(path: Path) -> Job:
@@ -70,9 +72,11 @@ def _who_scores(table: dict[str, Any]) -> dict[str, Any]:
             "a job has a model or a detector, not both" if "detector" in table else "model is missing, or a detector"
         )
     if "detector" not in table:
-        return {"features": parse_specs(table.pop("features", {}))}
-    if "features" in table:
-        raise Refused("[features] are for a model; a detector looks at the fields that it names itself")
+        labels = table.pop("labels", None)
+        features = parse_specs(table.pop("features", {}))
+        return {"features": features, "labels": parse_labels(labels) if labels is not None else None}
+    if "features" in table or "labels" in table:
+        raise Refused("[features] and [labels] are for a model; a detector looks at the fields that it names itself")
     return {"features": (), "detector": parse_detector(table.pop("detector"))}
 
 

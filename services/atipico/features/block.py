@@ -1,0 +1,197 @@
+"""A block of samples as the features take it in: columns of numbers, keys, and what is refused with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+from atipico.features.keys import Key
+from atipico.wire.sample import Value
+
+MOST_VALUE = 1e100  # either way: the squares of a full window stay finite, as one that is not would spoil its key
+
+Column = Sequence[Value | None] | np.ndarray
+Columns = Mapping[str, Column]
+
+
+class Labels(NamedTuple):
+    """Labels as they came. ids: the samples they name. values: 1 an anomaly, 0 none. before: the row each came before.
+
+    A label that came behind the last row has the number of rows."""
+
+    ids: Sequence[Value]
+    values: Sequence[float]
+    before: Sequence[int]
+
+
+NO_LABELS = Labels((), (), ())
+
+
+class Rows(NamedTuple):
+    """values: float64 (m, k), a row a sample, NaN where refused. refused: row -> why."""
+
+    values: np.ndarray
+    refused: dict[int, str]
+
+
+class Block(NamedTuple):
+    """Good samples of a block, as they came; (n,) each.
+
+    rows: which of the caller's they are. clock, ids, series: int64, the order of those of a key. keys: for
+    each `by` one key a sample; values: for each raw field its numbers. label_ids: what labels name them
+    by, None for a job without. labels: `before` counts these samples.
+    """
+
+    rows: np.ndarray
+    clock: np.ndarray
+    ids: np.ndarray
+    series: np.ndarray
+    keys: Mapping[tuple[str, ...], Sequence[Key]]
+    values: Mapping[str, np.ndarray]
+    label_ids: Sequence[Value | None] | None
+    labels: Labels
+
+    @property
+    def order(self) -> dict[str, np.ndarray]:
+        """What the samples of a key are ordered by."""
+        return {"clock": self.clock, "id": self.ids, "series": self.series}
+
+    def part(self, start: int, stop: int) -> Block:
+        """The samples from `start` to before `stop`, and the labels that came before each of them."""
+        last = stop == len(self.clock)
+        mine = [at for at, row in enumerate(self.labels.before) if start <= row < stop or (last and row == stop)]
+        return Block(
+            self.rows[start:stop],
+            self.clock[start:stop],
+            self.ids[start:stop],
+            self.series[start:stop],
+            {by: keys[start:stop] for by, keys in self.keys.items()},
+            {name: values[start:stop] for name, values in self.values.items()},
+            self.label_ids[start:stop] if self.label_ids is not None else None,
+            Labels(
+                [self.labels.ids[at] for at in mine],
+                [self.labels.values[at] for at in mine],
+                [self.labels.before[at] - start for at in mine],
+            ),
+        )
+
+
+class Wanted(NamedTuple):
+    """What a job reads of a sample. numbers: fields; words: those of them that may also be texts.
+
+    by: the keys that anything is remembered by. clock: "" for the sample's own time. id: what labels name it by.
+    """
+
+    numbers: Sequence[str]
+    words: frozenset[str]
+    by: Sequence[tuple[str, ...]]
+    clock: str
+    id: str | None
+
+    def read(
+        self, times: Sequence[int] | np.ndarray, groups: Sequence[str], columns: Columns, labels: Labels
+    ) -> tuple[Block, dict[int, str]]:
+        """The good samples of a block, and why the others are none: row -> why."""
+        m, refused = len(times), dict[int, str]()
+        numbers = {name: _floats(name, columns[name], name in self.words, refused) for name in self.numbers}
+        for name in dict.fromkeys(key for by in self.by for key in by):
+            _check_key(name, columns[name], refused)
+        clock = _ticks(self.clock, columns[self.clock], refused) if self.clock else np.asarray(times, dtype=np.int64)
+        good = np.array([row for row in range(m) if row not in refused]) if refused else np.arange(m)
+        rows = good.astype(np.int64)
+        keys = {by: _keys(by, groups, columns, rows, bool(refused)) for by in self.by}
+        label_ids = _picked(columns[self.id], rows, bool(refused)) if self.id else None
+        before = np.searchsorted(rows, np.asarray(labels.before, dtype=np.int64)).tolist() if refused else labels.before
+        series = _series(groups)
+        block = Block(
+            rows,
+            clock[rows],
+            np.asarray(times, dtype=np.int64)[rows],
+            series[rows],
+            keys,
+            {name: values[rows] for name, values in numbers.items()},
+            label_ids,
+            labels._replace(before=before),
+        )
+        return block, refused
+
+
+def _series(groups: Sequence[str]) -> np.ndarray:
+    numbers = {group: crc32(group.encode()) for group in set(groups)}
+    return np.array([numbers[group] for group in groups], dtype=np.int64)
+
+
+def _picked(column: Column, rows: np.ndarray, some: bool) -> list[Any]:
+    values = column.tolist() if isinstance(column, np.ndarray) else list(column)
+    return [values[row] for row in rows] if some else values
+
+
+def _keys(by: tuple[str, ...], groups: Sequence[str], columns: Columns, rows: np.ndarray, some: bool) -> list[Key]:
+    if not by:
+        return _picked(groups, rows, some)
+    parts = [_picked(columns[name], rows, some) for name in by]
+    return parts[0] if len(parts) == 1 else list(zip(*parts, strict=True))
+
+
+def _check_key(name: str, column: Column, refused: dict[int, str]) -> None:
+    if isinstance(column, np.ndarray) or None not in column:
+        return
+    for row, value in enumerate(column):
+        if value is None:
+            refused.setdefault(row, f"field {name} is missing; a feature is kept by it")
+
+
+def _floats(name: str, column: Column, words: bool, refused: dict[int, str]) -> np.ndarray:
+    """A field as numbers; where it is none the row is refused and holds 0."""
+    if isinstance(column, np.ndarray) and column.dtype != object:
+        values = column.astype(np.float64)
+        bad = np.flatnonzero(~(np.abs(values) <= MOST_VALUE))
+    elif not set(map(type, column)) - {float, int, bool}:
+        values = _exact(column)
+        bad = np.flatnonzero(~(np.abs(values) <= MOST_VALUE))
+    else:
+        numbers = [_word(value) if words and isinstance(value, str) else value for value in column]
+        fine = [isinstance(value, int | float) and abs(value) <= MOST_VALUE for value in numbers]
+        values = np.array([value if ok else 0.0 for value, ok in zip(numbers, fine, strict=True)], dtype=np.float64)
+        bad = np.flatnonzero(~np.array(fine, dtype=bool))
+    for row in bad.tolist():
+        refused.setdefault(row, _not_a_number(name, column[row]))
+    return values
+
+
+def _exact(column: Any) -> np.ndarray:
+    try:
+        return np.array(column, dtype=np.float64)
+    except OverflowError:  # an integer beyond all floats
+        return np.array([value if abs(value) <= MOST_VALUE else np.inf for value in column], dtype=np.float64)
+
+
+def _word(text: str) -> float:
+    """A number that stands for a text: only whether two are equal means anything."""
+    return float(int.from_bytes(blake2b(text.encode(), digest_size=6).digest(), "big"))
+
+
+def _ticks(name: str, column: Column, refused: dict[int, str]) -> np.ndarray:
+    if isinstance(column, np.ndarray) and column.dtype == np.int64:
+        return column
+    if set(map(type, column)) - {int}:
+        for row, value in enumerate(column):
+            if type(value) is not int:
+                needed = f"field {name} is {_shown(value)}; the job's clock needs an integer, ns since 1970"
+                refused.setdefault(row, needed)
+        column = [value if type(value) is int else 0 for value in column]
+    return np.array(column, dtype=np.int64)
+
+
+def _not_a_number(field: str, value: Value | None) -> str:
+    if value is None:
+        return f"field {field} is missing"
+    return f"field {field} is {_shown(value)}; a feature needs a finite number, at most {MOST_VALUE:g} either way"
+
+
+def _shown(value: Value | None) -> str:
+    return "missing" if value is None else f"{value!r:.40}"

@@ -1,0 +1,227 @@
+"""What a job remembers: the samples of each key, those whose label is known by now, and those that wait for theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from atipico.features.block import Block
+from atipico.features.keys import Keyed, Keys
+from atipico.features.layout import By, Group, Layout, Of
+from atipico.features.pool import MOST_SAMPLES, Placed, Pool, first_after
+from atipico.features.spec import LABEL
+from atipico.features.waiting import Waiting
+from atipico.features.windows import Windows, in_pieces
+from atipico.metrics import FORGOTTEN_KEYS, REFUSED
+
+MOST_KEYS = 1_000_000  # of one `by`; beyond it those that slept longest are forgotten
+_LONG_AGO = -(2**62)  # ns; before the first sample
+
+
+class Told(NamedTuple):
+    """Labels that came with a block, in the order in which they become known; (l,) each.
+
+    slots: where their samples waited. values: the labels. new: clock, id and series. keyed: by key, for each `by`.
+    """
+
+    slots: np.ndarray
+    values: np.ndarray
+    new: Mapping[str, np.ndarray]
+    keyed: Mapping[By, Keyed]
+
+
+class Begun(NamedTuple):
+    """A block on its way through the stages.
+
+    keyed: its samples by key, for each `by`. now: the furthest clock up to each sample, int64 (n,). slots: where
+    each waits for its label, -1 for nowhere. placed: where samples, or labels, are remembered, once that is known.
+    """
+
+    block: Block
+    keyed: Mapping[By, Keyed]
+    now: np.ndarray
+    slots: np.ndarray
+    told: Told
+    placed: dict[Of, Placed]
+
+
+class Memory:
+    """The pools of a job, block by block: `begin`, then for each stage `write` and `windows`, then `end`."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout, self._labels = layout, layout.labels
+        self._columns = {of: layout.columns(of) for of in layout.pools}
+        self._begins = {of: layout.begins(of) for of in layout.pools}
+        self.forget()
+
+    def forget(self) -> None:
+        """Start from nothing."""
+        self._pools = {of: Pool(list(self._columns[of]), self._layout.keep(of), of.labels) for of in self._columns}
+        self._keys = {by: Keys() for by in self._layout.by}
+        within = self._labels.within if self._labels else 0
+        by = tuple(dict.fromkeys(of.by for of in self._pools if of.labels))
+        self._waiting = Waiting(by, self._layout.waiting, within)
+        self._now = _LONG_AGO
+
+    def cut(self, block: Block) -> Iterator[tuple[Block, Mapping[By, Keyed]]]:
+        """Pieces in each of which the samples of a key come in order: all of it, unless some are late or repeated.
+
+        Each with its samples by key, for each `by`.
+        """
+        while True:
+            keyed = {by: Keyed.of(keys.codes_of(block.keys[by])) for by, keys in self._keys.items()}
+            length = min((_in_order(block, one.order, one.codes) for one in keyed.values()), default=len(block.clock))
+            if length == len(block.clock):
+                yield block, keyed
+                return
+            yield from self.cut(block.part(0, length))
+            block = block.part(length, len(block.clock))
+
+    def begin(self, block: Block, keyed: Mapping[By, Keyed]) -> Begun:
+        """Take in a piece and the labels that came with it; what holds only some samples follows by `write`."""
+        now = np.maximum.accumulate(np.concatenate([[self._now], block.clock]))
+        held = np.ones(len(block.clock), dtype=bool)
+        whole = [(of, pool) for of, pool in self._pools.items() if not (of.labels or of.where)]
+        placed = {of: pool.add(keyed[of.by], block.order, held) for of, pool in whole}
+        repeats = np.logical_or.reduce([one.repeat for one in placed.values()]) if placed else ~held
+        return Begun(block, keyed, now[1:], *self._take_labels(block, keyed, now, repeats), placed)
+
+    def _take_labels(
+        self, block: Block, keyed: Mapping[By, Keyed], now: np.ndarray, repeats: np.ndarray
+    ) -> tuple[np.ndarray, Told]:
+        """Let the samples wait for their labels, and give each label that came its time: not before it is due, and
+        behind all samples that came before it."""
+        if block.label_ids is None or self._labels is None:
+            return np.zeros(0, dtype=np.int64), Told(np.zeros(0, dtype=np.int64), np.zeros(0), {}, {})
+        waiting = self._waiting
+        ints = {**block.order, "row": np.arange(len(block.clock))}
+        codes = {by: keyed[by].codes for by in waiting.codes}
+        slots = waiting.add(block.label_ids, repeats, ints, codes)
+        before = np.asarray(block.labels.before, dtype=np.int64)
+        places, labelled = waiting.pop(block.labels.ids, before, now[before])
+        if unknown := len(before) - len(places):
+            REFUSED.labels("label of no sample that waits for one").inc(unknown)
+        clock, id, series = (waiting.ints[name][labelled] for name in ("clock", "id", "series"))
+        due = np.maximum(clock + self._labels.delay, now[before[places]] + 1)
+        order = np.lexsort((series, id, due))
+        labelled = labelled[order]
+        values = np.asarray(block.labels.values, dtype=np.float64)[places[order]]
+        told = {by: Keyed.of(codes[labelled]) for by, codes in waiting.codes.items()}
+        return slots, Told(labelled, values, {"clock": due[order], "id": id[order], "series": series[order]}, told)
+
+    def write(self, begun: Begun, stage: int, values: Mapping[str, np.ndarray]) -> None:
+        """Remember what can be told from a stage on; values: the fields, and the features of the stages before."""
+        there = begun.slots >= 0
+        for column in self._layout.waits(stage):
+            self._waiting.columns[column][begun.slots[there]] = values[column][there]
+        told = {LABEL: begun.told.values}
+        if len(begun.told.slots):
+            told |= {name: column[begun.told.slots] for name, column in self._waiting.columns.items()}
+        for of, pool in self._pools.items():
+            if of.labels and not len(begun.told.slots):
+                continue
+            known = told if of.labels else values
+            if self._begins[of] == stage and of not in begun.placed:
+                begun.placed[of] = self._add(begun, of, pool, known)
+            placed = begun.placed.get(of)
+            for column, first in self._columns[of].items():
+                if first == stage and placed is not None:
+                    pool.columns[column][placed.at[placed.held]] = known[column][placed.held]
+
+    def _add(self, begun: Begun, of: Of, pool: Pool, values: Mapping[str, np.ndarray]) -> Placed:
+        if not of.labels:
+            return pool.add(begun.keyed[of.by], begun.block.order, of.holds(values, len(begun.block.clock)))
+        told, pool.now = begun.told, self._now
+        placed = pool.add(told.keyed[of.by], told.new, of.holds(values, len(told.slots)))
+        pool.order["born"][placed.at[placed.held]] = self._waiting.ints["clock"][told.slots[placed.held]]
+        return placed
+
+    def windows(self, begun: Begun, group: Group) -> Iterator[tuple[np.ndarray, Windows]]:
+        """The windows of a group of features, some rows at a time: which, and what they see."""
+        pool, keyed = self._pools[group.of], begun.keyed[group.of.by]
+        order = pool.lying(keyed)
+        start, end = (places[order] for places in self._reach(begun, group, pool))
+        clock, own = begun.block.clock[order], 0
+        samples, span = group.over
+        if span:
+            start = first_after(pool.order["clock"], start, end, clock - span)
+            samples = MOST_SAMPLES
+        if not group.of.labels:
+            samples -= 1  # the newest is one of them
+            own = begun.placed[group.of].held[order] if group.with_newest else 0
+        start = np.minimum(np.maximum(start, end - samples), end)
+        end = end + own
+        for piece in in_pieces(end - start):
+            yield order[piece], Windows(pool, start[piece], end[piece], clock[piece], span / 1e9 if span else np.inf)
+
+    def _reach(self, begun: Begun, group: Group, pool: Pool) -> tuple[np.ndarray, np.ndarray]:
+        """The first entry that each sample could look at, and the end of those before it."""
+        if not group.of.labels:
+            return begun.placed[group.of].floor, begun.placed[group.of].at
+        clock, codes = begun.block.clock, begun.keyed[group.of.by].codes
+        start, end = pool.runs(codes)
+        end = first_after(pool.order["clock"], start, end, clock)
+        late = (clock < begun.now).nonzero()[0]
+        if len(late):  # what was forgotten before it came stays so, whether it still is there or not
+            start[late] = np.maximum(start[late], pool.first_alive(codes[late], begun.now[late]))
+        return start, end
+
+    def end(self, begun: Begun) -> None:
+        """The piece belongs to the past."""
+        if len(begun.now):
+            self._now = int(begun.now[-1])
+        self._waiting.release(begun.slots, begun.told.slots, self._now)
+        for by, keys in self._keys.items():
+            if len(keys) > MOST_KEYS:
+                self._forget_keys(by, MOST_KEYS // 10)
+
+    def _forget_keys(self, by: By, many: int) -> None:
+        keys = self._keys[by]
+        pools = [pool for of, pool in self._pools.items() if of.by == by]
+        newest = np.maximum.reduce([pool.newest(len(keys)) for pool in pools])
+        kept = np.sort(np.argsort(newest, kind="stable")[many:])
+        if by in self._waiting.codes:
+            self._waiting.keep_keys(by, kept, len(keys))
+        for pool in pools:
+            pool.keep_keys(kept)
+        keys.keep(kept)
+        FORGOTTEN_KEYS.inc(many)
+
+    def save(self) -> list[Any]:
+        """Plain values that `restore` makes the same memory of."""
+        for of, pool in self._pools.items():
+            if of.labels:
+                pool.now = self._now
+        keys, pools = [list(keys.codes) for keys in self._keys.values()], [one.save() for one in self._pools.values()]
+        return [self._now, keys, pools, self._waiting.save()]
+
+    def restore(self, saved: Sequence[Any]) -> None:
+        """Become what `save` told of. Raises ValueError, KeyError or TypeError, changing nothing, for anything else."""
+        other = Memory(self._layout)
+        now, keys, pools, waiting = saved
+        for by, known in zip(self._keys, keys, strict=True):
+            other._keys[by] = Keys([tuple(key) if isinstance(key, list) else key for key in known])
+        for (of, pool), one in zip(other._pools.items(), pools, strict=True):
+            pool.restore(one, len(other._keys[of.by]))
+        other._waiting.restore(waiting, {by: len(known) for by, known in other._keys.items()})
+        self._pools, self._keys, self._waiting, self._now = other._pools, other._keys, other._waiting, int(now)
+
+
+def _in_order(block: Block, order: np.ndarray, codes: np.ndarray) -> int:
+    """How many samples from the first on can be taken in at once: those of a key each behind the one before it.
+
+    order: the samples key by key, each key's as they came.
+    """
+    if (block.clock[1:] > block.clock[:-1]).all():
+        return len(codes)
+    before, after = order[:-1], order[1:]
+    tied = codes[before] == codes[after]
+    fallen = np.zeros(len(tied), dtype=bool)
+    for column in (block.clock, block.ids, block.series):
+        same = column[after] == column[before]
+        fallen |= tied & (column[after] < column[before])
+        tied &= same
+    fallen |= tied
+    return int(after[fallen].min()) if fallen.any() else len(codes)
