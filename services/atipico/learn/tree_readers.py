@@ -23,6 +23,24 @@ def of_sklearn(tree: Any, value: np.ndarray, features: np.ndarray | None = None)
     )
 
 
+def of_forest(forest: Any) -> list[Tree]:
+    """The trees of a RandomForest or ExtraTrees of two classes; what a leaf adds is its share of the second."""
+    counts = [one.tree_.value[:, 0, :] for one in forest.estimators_]  # shares of the classes, or their weights
+    return [
+        of_sklearn(one.tree_, of_class[:, 1] / of_class.sum(axis=1))
+        for one, of_class in zip(forest.estimators_, counts, strict=True)
+    ]
+
+
+def of_isolation_forest(forest: Any) -> tuple[list[Tree], float]:
+    """The trees of an IsolationForest, whose leaves hold path lengths, and the usual path length."""
+    made = [
+        of_sklearn(one.tree_, _depths(one.tree_) + _usual_path(one.tree_.n_node_samples), features)
+        for one, features in zip(forest.estimators_, forest.estimators_features_, strict=True)
+    ]
+    return made, float(_usual_path(np.array([forest.max_samples_]))[0])
+
+
 def of_histogram(nodes: np.ndarray) -> Tree:
     """A tree of HistGradientBoosting, which compares float64. nodes: its predictor's."""
     if nodes["is_categorical"].any():
@@ -94,3 +112,20 @@ def as_float32_compares(thresholds: np.ndarray) -> np.ndarray:
     half = (last.astype(np.float64) + after.astype(np.float64)) / 2
     ties_go_to_last = (half.astype(np.float32) == last) | ~np.isfinite(half)
     return np.where(ties_go_to_last, half, np.nextafter(half, -np.inf))
+
+
+def _depths(tree: Any) -> np.ndarray:
+    """How many steps each node of a tree is below its root."""
+    depths = np.zeros(tree.node_count)
+    for node in range(tree.node_count):  # children come after their parent
+        for child in (tree.children_left[node], tree.children_right[node]):
+            if child >= 0:
+                depths[child] = depths[node] + 1
+    return depths
+
+
+def _usual_path(samples: np.ndarray) -> np.ndarray:
+    """The path length in a random tree of that many samples: 0, 0, 1, then 2 H(n - 1) - 2 (n - 1) / n."""
+    n = np.maximum(samples, 2).astype(np.float64)
+    many = 2.0 * (np.log(n - 1.0) + np.euler_gamma) - 2.0 * (n - 1.0) / n
+    return np.where(samples <= 1, 0.0, np.where(samples == 2, 1.0, many))
