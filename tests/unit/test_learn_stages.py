@@ -228,6 +228,15 @@ def test_where_the_data_end_before_the_test_the_model_is_registered_with_a_warni
     assert "Nobody knows" in (tmp_path / "models/small/1/card.md").read_text()
 
 
+def test_where_no_label_of_the_test_is_there_the_model_is_registered_with_a_warning(learn, payments, tmp_path):
+    unlabelled = "* REPLACE (CASE WHEN time > '2026-01-25' THEN NULL ELSE fraud END AS fraud)"
+
+    told = learn("all", data=changed(payments, tmp_path / "a.parquet", unlabelled))
+
+    assert told.stdout == "registered small@1\n"
+    assert "warning: not evaluated: no sample of 2026-01-28 .. 2026-02-03 has a label" in told.stderr
+
+
 def test_where_the_data_end_within_the_test_it_is_judged_on_what_is_there(learn):
     told = learn("all", to="2026-01-29")
 

@@ -18,9 +18,9 @@ from atipico.learn.calendar import Span
 from atipico.learn.estimators import Member
 from atipico.learn.fit import fit, threshold_of
 from atipico.learn.judge import earlier_weeks, judge
-from atipico.learn.learnt_card import card
+from atipico.learn.learnt import trained_of
 from atipico.learn.recipe import read_recipe
-from atipico.learn.register import Trained, register
+from atipico.learn.register import register
 from atipico.learn.run import ESTIMATORS, Run, versions
 from atipico.learn.split import Split, split
 from atipico.learn.table import Table, table_of
@@ -95,7 +95,7 @@ class Learning:
         return run
 
     def evaluate(self, run: Run | None = None) -> bool:
-        """Judge a run, the newest unless given, and draw it. False and a warning where the data end before the test."""
+        """Judge a run, the newest unless given, and draw it. False and a warning where there is nothing to judge on."""
         run = run or self.find_run()
         table = self.table()
         self._same_features(run, table)
@@ -111,7 +111,11 @@ class Learning:
         with run.timed("evaluate"):
             members = self._read(run)
             threshold = float(run.told["threshold"]["value"])
-            found = judge(self.recipe, table, made, members, threshold)
+            try:
+                found = judge(self.recipe, table, made, members, threshold)
+            except Refused as error:
+                self.say(f"warning: not evaluated: {error}")
+                return False
             average = found.told["average"]
             weeks = [average, *earlier_weeks(self.recipe, table, made, self.members, self.say)]
         run.told["metrics"] = {
@@ -135,23 +139,9 @@ class Learning:
     def register(self, run: Run | None = None) -> Model:
         """Put a run's model, the newest unless given, into the registry: compiled, with card and golden rows."""
         run = run or self.find_run()
-        members = self._read(run)
         rows, label = run.sample()
         with run.timed("register"):
-            trained = Trained(
-                name=self.recipe.name,
-                kind="supervised",
-                estimator=estimators.average_of(members),
-                columns=run.told["features"]["columns"],
-                known=rows,
-                usual=label == 0,
-                threshold=float(run.told["threshold"]["value"]),
-                metrics=_plain(run.told.get("metrics", {}).get("average", {})),
-                card=card(run.told),
-                trained_on=f"{run.told['trained']['rows']} rows of {run.told['trained']['days']}, "
-                f"{run.told['data']['file']} with SHA-256 {run.told['data']['sha256'][:12]}…",
-                made_by=f"atipico learn, run {run.id}",
-            )
+            trained = trained_of(run.told, rows, label, self._read(run))
             model = register(trained, self.models)
         run.told["registered"] = model.id
         run.save()
@@ -206,11 +196,6 @@ def _sample(table: Table, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Some of the rows that trained, evenly over time."""
     some = rows[np.unique(np.linspace(0, len(rows) - 1, SAMPLE).astype(int))]
     return table.values[some], table.label[some]
-
-
-def _plain(figures: dict[str, Any]) -> dict[str, float]:
-    """Those that are one number each."""
-    return {name: round(float(value), 6) for name, value in figures.items() if isinstance(value, int | float)}
 
 
 def _number(value: float | None) -> str:

@@ -49,6 +49,8 @@ def table_of(recipe: Recipe, job: Job, file: str, step: Callable[[int], object] 
 
     Raises Refused when file, job and recipe do not fit together, and for a file without a label.
     """
+    if not job.features:
+        raise Refused(f"job {job.name} has a detector and no features; name the job that declares them")
     source = File(file, recipe.dataset)
     plan = Plan(job.features, job.clock)
     kept = [at for at, name in enumerate(plan.columns) if name not in recipe.leave_out]

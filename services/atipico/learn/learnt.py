@@ -1,9 +1,14 @@
-"""What a person should read of a model that was learnt from a file: from what a run tells of itself."""
+"""What a run becomes in the registry: its model, and the card that a person should read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+
+from atipico.learn.estimators import Member, average_of
+from atipico.learn.register import Trained
 
 Told = Mapping[str, Any]
 _FIGURES = {
@@ -14,6 +19,25 @@ _FIGURES = {
     "precision": "precision of the alerts",
     "recall": "recall of the alerts",
 }
+
+
+def trained_of(run: Told, rows: np.ndarray, label: np.ndarray, members: Sequence[Member]) -> Trained:
+    """A run as the registry takes it, from what it tells of itself. rows, label: the sample of its training."""
+    trained, data = run["trained"], run["data"]
+    figures = run.get("metrics", {}).get("average", {})
+    return Trained(
+        name=run["model"],
+        kind="supervised",
+        estimator=average_of(members),
+        columns=run["features"]["columns"],
+        known=rows,
+        usual=label == 0,
+        threshold=float(run["threshold"]["value"]),
+        metrics={name: round(float(one), 6) for name, one in figures.items() if isinstance(one, int | float)},
+        card=card(run),
+        trained_on=f"{trained['rows']} rows of {trained['days']}, {data['file']} with SHA-256 {data['sha256'][:12]}…",
+        made_by=f"atipico learn, run {run['run']}",
+    )
 
 
 def card(run: Told) -> str:
