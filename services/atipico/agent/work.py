@@ -58,10 +58,10 @@ class JobWork:
         return shape == other
 
     def answers(self, points: Sequence[bytes], scorer: Scorer | None) -> list[bytes]:
-        """One answer a point that can be read, in their order. scorer: the model's, None for a detector."""
-        block = _read(points, self._known.needs)
+        """One answer a sample that can be read, in their order; labels have none. scorer: None for a detector."""
+        block = _read(points, self._known.needs, self.job.labels.stream if self.job.labels else "")
         self.live = True
-        told = judged(self._known, scorer, block.times, block.groups, block.columns)
+        told = judged(self._known, scorer, block.times, block.groups, block.columns, _labels(block))
         return _answers(block, told, self._writer)
 
     def snapshot(self) -> bytes:
@@ -114,8 +114,20 @@ def _all_numbers(block: PointBlock) -> Rows:
     return Rows(np.array(columns, dtype=np.float64).reshape(len(columns), len(block.times)).T, refused)
 
 
-def _read(points: Sequence[bytes], needs: Sequence[str] | None) -> PointBlock:
-    block = read_points(points, needs)
+def _labels(block: PointBlock) -> Labels:
+    """The labels among the points of a block: fields `id` and `label`, 1 or true an anomaly, 0 or false none."""
+    good = [
+        (fields["id"], float(fields["label"]), row)
+        for row, fields in block.labels
+        if "id" in fields and fields.get("label") in (0, 1)
+    ]
+    if bad := len(block.labels) - len(good):
+        REFUSED.labels("label without an id, or neither 0 nor 1").inc(bad)
+    return Labels(*zip(*good, strict=True)) if good else NO_LABELS
+
+
+def _read(points: Sequence[bytes], needs: Sequence[str] | None, labels: str = "") -> PointBlock:
+    block = read_points(points, needs, labels)
     if block.broken:
         REFUSED.labels("point can't be read").inc(block.broken)
         log.error("points that can't be read have no answer", points=block.broken)

@@ -29,9 +29,9 @@ class Attached:
         self._in, self._out = SAMPLES_IN.labels(work.job.name), SAMPLES_OUT.labels(work.job.name)
 
     def answers(self, points: Sequence[bytes]) -> list[bytes]:
-        self._in.inc(len(points))
         with self._mine() as work:
             answers = work.answers(points, self._scorer)
+        self._in.inc(len(answers))
         self._out.inc(len(answers))
         return answers
 

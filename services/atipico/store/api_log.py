@@ -1,4 +1,4 @@
-"""GET /log: the accepted lines of one measurement in their order, from an offset on, waiting for more."""
+"""GET /log: the accepted lines of one measurement, or of some, in their order, from an offset on, waiting for more."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from atipico.store.readers import Reader
 from atipico.wire.log import END, NEXT
 
 _LIMIT, _MOST_LIMIT, _MOST_WAIT_S = 256 * 1024, 8 * 2**20, 30.0
+_MOST_MEASUREMENTS = 8
 
 
 def blueprint(databases: Databases, most_waiting: int) -> Blueprint:
@@ -25,17 +26,18 @@ def blueprint(databases: Databases, most_waiting: int) -> Blueprint:
     @routes.get("/log")
     def read() -> Response:
         database = databases.get(request.args.get("db", ""))
-        measurement = request.args.get("measurement", "")
-        if not measurement:
-            raise Refused("measurement is required")
+        measurements = [name for name in request.args.getlist("measurement") if name]
+        if not 0 < len(measurements) <= _MOST_MEASUREMENTS:
+            raise Refused(f"measurement is required, at most {_MOST_MEASUREMENTS} times")
         limit, wait_s = min(_number("limit", _LIMIT), _MOST_LIMIT), min(_number("wait", 0.0), _MOST_WAIT_S)
         offset = _offset(database.log)
         if name := request.args.get("reader"):
-            database.readers.note(Reader(name, measurement, int(_number("done", 0))))
-        block = database.log.read(offset, measurement, int(limit))
+            for measurement in measurements:
+                database.readers.note(Reader(name, measurement, int(_number("done", 0))))
+        block = database.log.read(offset, measurements, int(limit))
         if not block.lines and wait_s > 0 and waiting.acquire(blocking=False):
             try:
-                block = _wait(database.log, block, measurement, int(limit), time.monotonic() + wait_s)
+                block = _wait(database.log, block, measurements, int(limit), time.monotonic() + wait_s)
             finally:
                 waiting.release()
         headers = {NEXT: str(block.after), END: str(block.end)}
@@ -44,10 +46,10 @@ def blueprint(databases: Databases, most_waiting: int) -> Blueprint:
     return routes
 
 
-def _wait(log: Log, block: Block, measurement: str, limit: int, until: float) -> Block:
+def _wait(log: Log, block: Block, measurements: list[str], limit: int, until: float) -> Block:
     with metrics.BACKLOG.labels("readers waiting").track_inprogress():
         while not block.lines and log.wait(block.after, max(0.0, until - time.monotonic())):
-            block = log.read(block.after, measurement, limit)
+            block = log.read(block.after, measurements, limit)
     return block
 
 

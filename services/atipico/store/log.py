@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,14 +120,16 @@ class Log:
         """Bytes from the first record to the end."""
         return self.end - self.oldest
 
-    def read(self, offset: int, measurement: str, limit: int) -> Block:
-        """Synced lines of one measurement from an offset on: whole records, about `limit` bytes, at least one if any.
+    def read(self, offset: int, measurements: str | Collection[str], limit: int) -> Block:
+        """Synced lines of one measurement, or of some, from an offset on: whole records, about `limit` bytes, at least
+        one if any.
 
         Raises LogGone when no record starts at the offset.
         """
         found: list[bytes] = []
         size, upto = 0, self.synced
-        for after, record in self._walk(offset, upto, measurement.encode()):
+        wanted = {name.encode() for name in ([measurements] if isinstance(measurements, str) else measurements)}
+        for after, record in self._walk(offset, upto, wanted):
             if record is not None:
                 found.append(record.lines)
                 size += len(record.lines)
@@ -166,7 +168,9 @@ class Log:
 
     # ------------------------------------------------------------ within
 
-    def _walk(self, offset: int, upto: int, measurement: bytes | None = None) -> Iterator[tuple[int, Record | None]]:
+    def _walk(
+        self, offset: int, upto: int, measurements: Collection[bytes] | None = None
+    ) -> Iterator[tuple[int, Record | None]]:
         """Records from an offset up to another; where a segment ends the walk goes on in the next one."""
         with self._writing:
             starts = list(self._starts)
@@ -182,7 +186,7 @@ class Log:
                     size, begin = os.fstat(file).st_size, max(offset - start, 0)
                     if begin > size:
                         raise gone
-                    for at, record in walk(file, begin, min(size, upto - start), measurement):
+                    for at, record in walk(file, begin, min(size, upto - start), measurements):
                         yield start + at, record
             except (FileNotFoundError, Torn):
                 raise gone from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 MOST_LINES = 256 * 1024  # bytes of lines in a record, unless one line alone is longer
@@ -36,7 +36,9 @@ def encode(record: Record) -> bytes:
     return _HEAD.pack(len(rest), zlib.crc32(rest)) + rest
 
 
-def walk(file: int, at: int, end: int, measurement: bytes | None = None) -> Iterator[tuple[int, Record | None]]:
+def walk(
+    file: int, at: int, end: int, measurements: Collection[bytes] | None = None
+) -> Iterator[tuple[int, Record | None]]:
     """The records of a file between two places: where each one ends, and the record (None: of another measurement).
 
     Those that are given are proven whole. Raises Torn at the place where no whole record starts.
@@ -48,7 +50,7 @@ def walk(file: int, at: int, end: int, measurement: bytes | None = None) -> Iter
         size, crc = _HEAD.unpack_from(chunk, at - base)
         start = at - base + _HEAD.size
         at += _HEAD.size + size
-        yield at, _record(chunk, start, start + size, crc, measurement, base)
+        yield at, _record(chunk, start, start + size, crc, measurements, base)
 
 
 def _holds(chunk: bytes, at: int) -> bool:
@@ -72,7 +74,7 @@ def _load(file: int, at: int, end: int) -> bytes:
     return chunk
 
 
-def _record(chunk: bytes, start: int, end: int, crc: int, wanted: bytes | None, base: int) -> Record | None:
+def _record(chunk: bytes, start: int, end: int, crc: int, wanted: Collection[bytes] | None, base: int) -> Record | None:
     torn = Torn(base + start - _HEAD.size)
     if end - start < _REST.size:
         raise torn
@@ -81,7 +83,7 @@ def _record(chunk: bytes, start: int, end: int, crc: int, wanted: bytes | None, 
     name = chunk[start + _REST.size : lines_at]
     if lines_at > end:
         raise torn
-    if wanted is not None and name != wanted:
+    if wanted is not None and name not in wanted:
         return None
     if zlib.crc32(memoryview(chunk)[start:end]) != crc:
         raise torn

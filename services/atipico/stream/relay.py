@@ -89,7 +89,7 @@ class Relay:
     def _read(self, offset: int | None) -> LogBlock:
         job = self._job
         try:
-            return self._source.read(job.database, job.scores, offset, self._settings.block, 0.5, "", 0)
+            return self._source.read(job.database, [job.scores], offset, self._settings.block, 0.5, "", 0)
         except LogGone as error:
             self._log.error("outcomes left the log before the sink had them", offset=offset, oldest=error.oldest)
             return LogBlock(b"", error.oldest, error.oldest)

@@ -23,6 +23,7 @@ from atipico.stream.store import LogBlock, LogGone, NotTaken, StoreClient
 from atipico.wire import lines
 from atipico.wire.frames import point_of
 from atipico.wire.points import PointWriter
+from atipico.wire.sample import SOURCE_TAG, Sample
 from atipico.wire.udf_pb2 import Response
 
 _MOST_PAUSE_S = 2.0
@@ -39,6 +40,7 @@ class JobRunner:
     def __init__(self, job: Job, settings: HostSettings, socket: Path, ledger: Ledger, stop: threading.Event) -> None:
         self._job, self._settings, self._socket = job, settings, socket
         self._ledger, self._stop, self._kept = ledger, stop, True
+        self._measurements = [job.stream, *([job.labels.stream] if job.labels else [])]
         self._points = PointWriter(job.database)
         self._outcomes = OutcomeLines(job.name, job.scores)
         self._log = structlog.get_logger("host").bind(job=job.name)
@@ -136,7 +138,7 @@ class JobRunner:
         try:
             return self._source.read(
                 job.database,
-                job.stream,
+                self._measurements,
                 offset,
                 settings.block,
                 0.5,
@@ -149,15 +151,21 @@ class JobRunner:
             return LogBlock(b"", error.oldest, error.oldest)
 
     def _send_block(self, link: Link, pending: Pending, block: LogBlock, offset: int | None) -> int:
-        samples = lines.parse(block.lines, now=time.time_ns()).samples
+        """Send what a block of the log holds; a label is answered by nothing. Returns how many points that were."""
+        found = lines.parse(block.lines, now=time.time_ns()).samples
+        points = [self._points.write(one) for one in found if one.measurement == self._job.stream or self._is_ours(one)]
+        samples = [one for one in found if one.measurement == self._job.stream]
         id = logs.batch(link.session, pending.sent, len(samples))
         self._log.debug("sends", request_id=id, log_from=offset, log_to=block.after)
         self._in.inc(len(samples))
-        points = [self._points.write(sample) for sample in samples]
         heads = [(self._outcomes.head(sample.measurement, sample.tags), sample.time) for sample in samples]
         pending.add(heads, sum(map(len, points)))
         link.send_points(points)
-        return len(samples)
+        return len(points)
+
+    def _is_ours(self, label: Sample) -> bool:
+        """Whether a label names a sample of this job's stream, as far as it says of which."""
+        return label.tags.get(SOURCE_TAG, self._job.stream) == self._job.stream
 
     def _take_answers(self, link: Link, pending: Pending, ended: list[BaseException]) -> None:
         try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import orjson
@@ -18,7 +19,7 @@ _SHOWN = 300
 
 
 class LogBlock(NamedTuple):
-    """lines: accepted lines of one measurement, in the order they were accepted. after: where the next read goes on."""
+    """lines: accepted lines of the measurements, in the order of the log. after: where the next read goes on."""
 
     lines: bytes
     after: int
@@ -53,16 +54,23 @@ class StoreClient:
         self._headers: dict[str, str] = {}
 
     def read(
-        self, database: str, measurement: str, offset: int | None, limit: int, wait_s: float, reader: str, done: int
+        self,
+        database: str,
+        measurements: Sequence[str],
+        offset: int | None,
+        limit: int,
+        wait_s: float,
+        reader: str,
+        done: int,
     ) -> LogBlock:
-        """The log from an offset (None: from its beginning). Waits up to `wait_s` for something new.
+        """The log of some measurements from an offset (None: its beginning). Waits up to `wait_s` for something new.
 
         reader, done: who reads, and the offset below which it needs nothing again; the log is not kept for one without
         a name. Raises LogGone, NotYet.
         """
-        query = {"db": database, "measurement": measurement, "offset": "first" if offset is None else offset}
-        query |= {"limit": limit, "wait": f"{wait_s:g}", "reader": reader, "done": done}
-        answer, data = self._ask("GET", f"/log?{urlencode(query)}")
+        query: dict[str, Any] = {"db": database, "measurement": measurements, "limit": limit, "wait": f"{wait_s:g}"}
+        query |= {"offset": "first" if offset is None else offset, "reader": reader, "done": done}
+        answer, data = self._ask("GET", f"/log?{urlencode(query, doseq=True)}")
         if answer.status == 410:
             raise LogGone(f"offset {offset} is not in the store's log any more", int(orjson.loads(data)["oldest"]))
         if answer.status != 200:

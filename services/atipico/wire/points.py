@@ -20,6 +20,7 @@ class PointBlock(NamedTuple):
 
     heads: what an answer begins with: the point's bytes without its fields. columns: for each field
     one value a point, None where it has none. broken: how many could not be read, and are not here.
+    labels: points of the measurement that was asked for apart, as (how many points came before, its fields).
     """
 
     times: list[int]
@@ -27,16 +28,25 @@ class PointBlock(NamedTuple):
     heads: list[bytes]
     columns: dict[str, list[Value | None]]
     broken: int
+    labels: list[tuple[int, dict[str, Value]]]
 
 
-def read_points(points: Iterable[bytes], needs: Sequence[str] | None) -> PointBlock:
-    """Read the fields in `needs` (None: all there are) of each point."""
-    parsed, broken = [], 0
+def read_points(points: Iterable[bytes], needs: Sequence[str] | None, labels: str = "") -> PointBlock:
+    """Read the fields in `needs` (None: all there are) of each point; those of the measurement `labels` apart."""
+    parsed: list[Point] = []
+    told: list[tuple[int, dict[str, Value]]] = []
+    broken = 0
     for data in points:
         try:
-            parsed.append(Point.FromString(data))
+            point = Point.FromString(data)
         except DecodeError:
             broken += 1
+            continue
+        if labels and point.name == labels:
+            fields = {name: value for kind in FIELD_MAPS for name, value in getattr(point, kind).items()}
+            told.append((len(parsed), fields))
+        else:
+            parsed.append(point)
     if needs is None:
         needs = sorted({name for point in parsed for kind in FIELD_MAPS for name in getattr(point, kind)})
     maps = [[getattr(point, kind) for point in parsed] for kind in FIELD_MAPS]
@@ -48,7 +58,7 @@ def read_points(points: Iterable[bytes], needs: Sequence[str] | None) -> PointBl
         for kind in FIELD_MAPS:
             point.ClearField(kind)
     heads = [point.SerializeToString() for point in parsed]
-    return PointBlock(times, groups, heads, columns, broken)
+    return PointBlock(times, groups, heads, columns, broken, told)
 
 
 def _column(maps: Sequence[Sequence[Mapping[str, Value]]], name: str) -> list[Value | None]:
