@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from atipico.cli.learn import app
 from atipico.errors import Refused
+from atipico.features.block import Labels
 from atipico.features.plan import Plan
 from atipico.learn import estimators
 from atipico.learn.calendar import date_of
@@ -48,6 +49,19 @@ alerts_per_day = 3
 k = 10
 key = "customer"
 known_over = "7d"
+"""
+LABELLED = """
+model = "small"
+stream = "payments"
+clock = "event_time"
+[labels]
+id = "transaction_id"
+delay = "7d"
+[features]
+amount = "amount"
+ratio = { ratio = "amount", by = "customer", over = "7d" }
+frauds = { sum = "label", by = "terminal", over = "30d" }
+since = { since = "amount", by = "terminal", over = "30d", where = "label = 1" }
 """
 TO = "2026-01-20"
 
@@ -123,21 +137,26 @@ def test_what_comes_after_the_last_training_day_changes_nothing_that_is_trained(
 
 
 def test_the_table_is_what_a_live_job_makes_of_the_same_samples_and_a_refused_one_does_not_train(learning, tmp_path):
+    """given a job that looks at labels, and a file in which one amount is missing"""
     file = tmp_path / "some.csv"
-    make_file(file, days=30, customers=40, terminals=20)
+    make_file(file, days=30, customers=30, terminals=10)
     lines = file.read_text().splitlines()
-    lines[500] = lines[500].replace("," + lines[500].split(",")[4] + ",", ",,")  # no amount
+    lines[500] = lines[500].replace("," + lines[500].split(",")[4] + ",", ",,")
     file.write_text("\n".join(lines) + "\n")
-    stages = learning(data=file, to="2026-01-14")
+    (tmp_path / "labelled.toml").write_text(LABELLED)
+    stages = learning(RECIPE.replace('job = "payments"', 'job = "labelled.toml"'), data=file, to="2026-01-14")
 
     table = stages.table()
 
-    source, plan, position, live = File(str(file), "payments"), Plan(stages.job.features, stages.job.clock), {}, []
-    while (batch := source.read(position, 37)).rows:
+    job = stages.job
+    source, plan, position, live = File(str(file), "payments"), Plan(job.features, job.clock, job.labels), {}, []
+    while (batch := source.read(position, 1)).rows:  # a sample at a time, with the labels that came since the last
         fields, position = [fields for _, fields in batch.rows], batch.after
         columns = {name: [one.get(name) for one in fields] for name in plan.needs}
-        live.append(plan.rows(range(len(fields)), [""] * len(fields), columns).values)
+        due = Labels([one.id for one in batch.labels], [one.label for one in batch.labels], [0] * len(batch.labels))
+        live.append(plan.rows([len(live)], [""], columns, due).values)
     assert np.array_equal(table.values, np.concatenate(live), equal_nan=True)
+    assert len(np.unique(table.values[:, 2])) > 3  # frauds of a terminal that were known
     assert np.flatnonzero(~table.scorable).tolist() == [499]
     assert 499 not in fit(stages.recipe, table, split(stages.recipe, table), stages.members, print).rows
 
