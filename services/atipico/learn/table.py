@@ -9,14 +9,13 @@ import numpy as np
 
 from atipico.config import nanoseconds
 from atipico.errors import Refused, nearest
-from atipico.features.block import NO_LABELS, Column, Labels
+from atipico.features.block import Labels
 from atipico.features.plan import Plan
 from atipico.learn.calendar import DAY, Span
 from atipico.learn.recipe import Recipe
 from atipico.registry.jobs import Job
-from atipico.sources.file import File, Whole
-
-BLOCK = 65_536  # rows worked on at once
+from atipico.sources.blocks import Blocks
+from atipico.sources.file import File
 
 
 class Table(NamedTuple):
@@ -72,7 +71,7 @@ def table_of(recipe: Recipe, job: Job, file: str, step: Callable[[int], object] 
         label,
         {key: np.unique(np.ma.filled(whole.fields[key], -1), return_inverse=True)[1] for key in keys},
         tuple(plan.columns[at] for at in kept),
-        _features(plan, job, whole, _Heard.told(time, label, delay), step)[:, kept],
+        _features(plan, Blocks(whole, plan.needs, job.clock, job.labels and job.labels.id, delay), step)[:, kept],
         whole.kind,
         Span(int(day[time >= 0].min()), int(day.max()) + 1),
         delay,
@@ -85,44 +84,10 @@ def _delay(source: File, job: Job) -> int:
     return max(source.label_delay, job.labels.delay if job.labels else 0)
 
 
-class _Heard(NamedTuple):
-    """Labels in the order in which they come. of: the row that one is of. before: the row that it comes before."""
-
-    of: np.ndarray
-    before: np.ndarray
-    label: np.ndarray
-
-    @classmethod
-    def told(cls, time: np.ndarray, label: np.ndarray, delay: int) -> _Heard:
-        """Each comes before the first row whose clock, or that of one before it, is `delay` behind its own row's."""
-        rows = np.flatnonzero(label >= 0)
-        before = np.searchsorted(np.maximum.accumulate(time), time[rows] + delay)
-        before = np.maximum(before, rows + 1)
-        order = np.argsort(before, kind="stable")
-        return cls(rows[order], before[order], label[rows[order]].astype(np.float64))
-
-    def within(self, start: int, stop: int, ids: np.ndarray) -> Labels:
-        """Those that come within a block of rows, with the ids of their samples."""
-        first, last = np.searchsorted(self.before, [start, stop])
-        here = slice(first, last)
-        return Labels(ids[self.of[here]].tolist(), self.label[here].tolist(), (self.before[here] - start).tolist())
-
-
-def _features(plan: Plan, job: Job, whole: Whole, heard: _Heard, step: Callable[[int], object]) -> np.ndarray:
+def _features(plan: Plan, blocks: Blocks, step: Callable[[int], object]) -> np.ndarray:
     """The features of all rows, float64 (n, k): what a live job would have made of them, block by block."""
-    many = len(whole.label)
-    ticks = np.arange(many) if plan.clock else np.ma.filled(whole.fields["event_time"], -1)
     parts: list[np.ndarray] = []
-    for start in range(0, many, BLOCK):
-        block = slice(start, start + BLOCK)
-        columns = {name: _column(whole.fields[name][block]) for name in plan.needs}
-        labels = heard.within(start, min(start + BLOCK, many), whole.fields[job.labels.id]) if job.labels else NO_LABELS
-        parts.append(plan.rows(ticks[block], whole.series[block].tolist(), columns, labels).values)
+    for block in blocks.of():
+        parts.append(plan.rows(block.times, block.groups, block.columns, Labels(*block.labels)).values)
         step(len(parts[-1]))
     return np.concatenate(parts)
-
-
-def _column(cells: np.ndarray) -> Column:
-    """Numbers as they are; what has no value in places, or is no number, as a list with None."""
-    plain = not np.ma.isMaskedArray(cells) and cells.dtype.kind in "fi"
-    return cells if plain else cells.tolist()
