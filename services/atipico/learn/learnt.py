@@ -63,7 +63,7 @@ How likely a sample is an anomaly, learnt from labels; the features are those of
 
 ## How good it is
 
-{_judged(run.get("metrics"))}
+{_judged(run.get("metrics"), run["estimators"][0]["name"])}
 
 ## What it can't do
 
@@ -72,7 +72,8 @@ How likely a sample is an anomaly, learnt from labels; the features are those of
 """
 
 
-def _judged(metrics: Told | None) -> str:
+def _judged(metrics: Told | None, first: str) -> str:
+    """first: what the only estimator is called, where there is no other."""
     if metrics is None:
         return "Nobody knows: the data ended before the days that it would have been judged on."
     average = metrics["average"]
@@ -83,7 +84,7 @@ def _judged(metrics: Told | None) -> str:
         f"| estimator | {' | '.join(_FIGURES.values())} |",
         f"| --- |{' --- |' * len(_FIGURES)}",
         *(_row(name, told) for name, told in metrics["by_estimator"].items()),
-        _row("**all, averaged**", average),
+        _row("**all, averaged**" if metrics["by_estimator"] else first, average),
     ]
     if average["by_kind"]:
         lines += [

@@ -65,13 +65,16 @@ def table_of(recipe: Recipe, job: Job, file: str, step: Callable[[int], object] 
     time = np.ma.filled(whole.fields["event_time"], -1)
     day = time // DAY
     label = np.where(time < 0, -1, whole.label).astype(np.int8)
+    blocks = Blocks(whole, plan.needs, job.clock, job.labels and job.labels.id, delay)
+    matrix = np.empty((len(time), len(kept)))
+    _features(plan, blocks, matrix, kept, step)
     return Table(
         time,
         day,
         label,
         {key: np.unique(np.ma.filled(whole.fields[key], -1), return_inverse=True)[1] for key in keys},
         tuple(plan.columns[at] for at in kept),
-        _features(plan, Blocks(whole, plan.needs, job.clock, job.labels and job.labels.id, delay), step)[:, kept],
+        matrix,
         whole.kind,
         Span(int(day[time >= 0].min()), int(day.max()) + 1),
         delay,
@@ -84,10 +87,9 @@ def _delay(source: File, job: Job) -> int:
     return max(source.label_delay, job.labels.delay if job.labels else 0)
 
 
-def _features(plan: Plan, blocks: Blocks, step: Callable[[int], object]) -> np.ndarray:
-    """The features of all rows, float64 (n, k): what a live job would have made of them, block by block."""
-    parts: list[np.ndarray] = []
+def _features(plan: Plan, blocks: Blocks, matrix: np.ndarray, kept: list[int], step: Callable[[int], object]) -> None:
+    """Write the kept features of all rows, float64 (n, k): what a live job would have made of them, block by block."""
     for block in blocks.of():
-        parts.append(plan.rows(block.times, block.groups, block.columns, Labels(*block.labels)).values)
-        step(len(parts[-1]))
-    return np.concatenate(parts)
+        rows = plan.rows(block.times, block.groups, block.columns, Labels(*block.labels))
+        matrix[block.rows] = rows.values[:, kept]
+        step(len(rows.values))
