@@ -26,7 +26,9 @@ class Keys:
         codes = self.codes
         numbers = list(map(codes.get, keys))
         if None in numbers:
-            numbers = [codes.setdefault(key, len(codes)) for key in keys]
+            for key in dict.fromkeys(keys):
+                codes.setdefault(key, len(codes))
+            numbers = list(map(codes.__getitem__, keys))
         return np.array(numbers, dtype=np.int64)
 
     def keep(self, kept: np.ndarray) -> None:

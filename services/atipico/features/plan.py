@@ -62,7 +62,7 @@ class Plan:
     def _piece(self, block: Block, keyed: Mapping[tuple[str, ...], Keyed]) -> np.ndarray:
         """The features of samples that come in order, key by key."""
         specs, stages = self._layout.specs, self._layout.stages
-        matrix, values = np.empty((len(block.clock), len(specs))), dict(block.values)
+        matrix, values = np.empty((len(block.clock), len(specs)), order="F"), dict(block.values)
         begun = self._memory.begin(block, keyed)
         for stage, groups in enumerate(self._layout.groups):
             self._memory.write(begun, stage, values)

@@ -183,7 +183,7 @@ class Pool:
         size = int(room.sum())
         for of in (self.order, self.columns):
             for name, column in of.items():
-                of[name] = np.zeros(size + 1, dtype=column.dtype)
+                of[name] = np.empty(size + 1, dtype=column.dtype)
                 of[name][target] = column[source]
         self._runs[0], self._end, self._waste = there, size, 0
 
@@ -193,7 +193,7 @@ class Pool:
             return
         for of in (self.order, self.columns):
             for name, column in of.items():
-                of[name] = np.zeros(max(size, have + have // 2), dtype=column.dtype)
+                of[name] = np.empty(max(size, 2 * have), dtype=column.dtype)
                 of[name][:have] = column
 
     def _all(self) -> Iterator[np.ndarray]:

@@ -17,7 +17,7 @@ class Windows:
 
     Rows come in the order of their starts.
     now: the rows' clock, ns; int64 (m,) each. reach: s, how old an entry can be; infinite where the
-    window counts samples. `entries` (p,) are all of them, row after row; they are only laid out for what needs it.
+    window counts samples. `entries` (p,) are all of them, row after row; they are only laid out for what needs them.
     """
 
     def __init__(self, pool: Pool, start: np.ndarray, end: np.ndarray, now: np.ndarray, reach: float) -> None:
@@ -62,32 +62,13 @@ class Windows:
             told[self.filled] = ufunc.reduceat(values, self.starts[self.filled])
         return told
 
-    @cached_property
-    def _pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """The filled rows, and their starts and ends in turn, as reduceat wants them.
-
-        It also reduces from each end to the next start: nothing, when starts fall from one to the next.
-        """
-        rows = self.filled.nonzero()[0][::-1]
-        return rows, np.stack([self._start[rows], self._end[rows]], axis=1).ravel()
-
-    def reduce_column(self, ufunc: np.ufunc, column: str, empty: float) -> np.ndarray:
-        """ufunc over a column of each row's entries, float64 (m,); `empty` for rows without."""
-        told = np.full(len(self), empty)
-        rows, pairs = self._pairs
-        if len(rows):
-            told[rows] = ufunc.reduceat(self._pool.columns[column], pairs)[::2]
-        return told
-
     def first(self, column: str) -> np.ndarray:
-        """The oldest entry's value of each row, float64 (m,); any value for rows without."""
-        told: np.ndarray = self._pool.columns[column][self._start]
-        return told
+        """The oldest entry's value of each row, float64 (m,); 0 for rows without."""
+        return np.where(self.filled, self._pool.columns[column][self._start], 0.0)
 
     def last(self, column: str) -> np.ndarray:
-        """The newest entry's value of each row, float64 (m,); any value for rows without."""
-        told: np.ndarray = self._pool.columns[column][np.maximum(self._end - 1, 0)]
-        return told
+        """The newest entry's value of each row, float64 (m,); 0 for rows without."""
+        return np.where(self.filled, self._pool.columns[column][np.maximum(self._end - 1, 0)], 0.0)
 
     def ages(self, places: np.ndarray) -> np.ndarray:
         """How old the entries at these places (m,) are, in s on the rows' clock."""
@@ -118,7 +99,7 @@ class Past:
 
     @cached_property
     def sum(self) -> np.ndarray:
-        return self._windows.reduce_column(np.add, self._column, 0.0)
+        return self._windows.reduce(np.add, self._values, 0.0)
 
     @cached_property
     def mean(self) -> np.ndarray:
@@ -129,11 +110,11 @@ class Past:
 
     @cached_property
     def least(self) -> np.ndarray:
-        return self._windows.reduce_column(np.minimum, self._column, np.nan)
+        return self._windows.reduce(np.minimum, self._values, np.nan)
 
     @cached_property
     def largest(self) -> np.ndarray:
-        return self._windows.reduce_column(np.maximum, self._column, np.nan)
+        return self._windows.reduce(np.maximum, self._values, np.nan)
 
     @cached_property
     def last(self) -> np.ndarray:
