@@ -66,11 +66,12 @@ def like_payments(data: Path) -> str | None:
 
     Raises Refused when no dataset.toml fits the file.
     """
+    from atipico.features.plan import Plan
     from atipico.registry.jobs import load_job
     from atipico.sources.dataset import pick_dataset  # brings DuckDB, which most starts do not need
 
     dataset, job = pick_dataset(data), load_job(home() / "jobs" / "payments.toml")
-    reads = {name for spec in job.features for name in (spec.field, spec.by) if name}
+    reads = set(Plan(job.features, job.clock, job.labels).needs) - {job.clock}
     return dataset.measurement if reads <= dataset.fields.keys() else None
 
 
