@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 
 from atipico.cli.data import app
 from atipico.config import home, load
+from atipico.engines.choose import find_job, find_model
 from atipico.engines.embedded.up import like_payments
+from atipico.engines.replay import replay
 from atipico.engines.results import Results
-from atipico.engines.score import find_job, find_model, score
 from atipico.errors import NotYet, Refused
 from atipico.generator.settings import GeneratorSettings
 from atipico.sources import payments_file
@@ -96,7 +97,8 @@ def test_a_file_is_scored_by_the_tracked_model_without_being_told_its_dataset(tm
     truth = table(tmp_path / "p.parquet")
 
     with Results(tmp_path / "scores.parquet") as results:
-        done = score(tmp_path / "p.parquet", find_job("payments", None), find_model("payments"), results)
+        source = File(str(tmp_path / "p.parquet"))
+        done = replay(source, find_job("payments", None), find_model("payments"), [results])
     scores = table(tmp_path / "scores.parquet")
 
     assert (done.rows, done.unscored) == (len(truth["fraud"]), 0)

@@ -14,9 +14,10 @@ import pytest
 from atipico.agent.checkpoints import Checkpoints
 from atipico.agent.work import JobWork
 from atipico.config import home
-from atipico.engines import score as engine
+from atipico.engines import replay as engine
+from atipico.engines.choose import find_job, find_model, model_of
+from atipico.engines.replay import Span, replay
 from atipico.engines.results import COLUMNS, Results
-from atipico.engines.score import Span, find_job, find_model, model_of, score
 from atipico.errors import Refused
 from atipico.registry.jobs import load_job
 from atipico.registry.scorer import ModelScorer
@@ -44,7 +45,7 @@ def file(tmp_path):
 def scored(file: Path, out: Path, job=None, model=None, **options) -> list[dict[str, str]]:
     job = job or find_job("payments", None)
     with Results(out) as results:
-        score(file, job, model or find_model("payments"), results, **options)
+        replay(File(str(file)), job, model or find_model("payments"), [results], **options)
     with out.open() as table:
         return list(csv.DictReader(table))
 
@@ -107,10 +108,10 @@ def test_rows_before_the_span_fill_its_windows_and_are_not_told(file, tmp_path):
 def test_parquet_holds_what_csv_holds(file, tmp_path):
     rows = scored(file, tmp_path / "out.csv")
     with Results(tmp_path / "out.parquet") as results:
-        score(file, find_job("payments", None), find_model("payments"), results)
+        replay(File(str(file)), find_job("payments", None), find_model("payments"), [results])
 
     table = duckdb.connect().execute(f"SELECT * FROM '{tmp_path / 'out.parquet'}'")
-    assert [column[0] for column in table.description] == list(COLUMNS)
+    assert [column[0] for column in table.description] == ["id", *COLUMNS]
     found = table.fetchall()
     assert [(str(row[0]), row[2], row[4], row[7]) for row in found] == [
         (row["id"], float(row["score"]), row["anomalous"] == "true", row["why"]) for row in rows
@@ -158,7 +159,7 @@ def watched(tmp_path):
 def test_a_file_gets_the_outcomes_that_a_live_detector_gives(file, watched, tmp_path):
     out = tmp_path / "out.csv"
     with Results(out) as results:
-        summary = score(file, watched, None, results)
+        summary = replay(File(str(file)), watched, None, [results])
     with out.open() as table:
         rows = list(csv.DictReader(table))
 

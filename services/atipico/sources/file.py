@@ -57,7 +57,9 @@ class File:
             raise Refused(f"{path}: lacks {', '.join(missing)}; it has {', '.join(types)}")
         self.measurement = d.measurement
         self.fields, self.id_field = tuple(d.fields), d.id
-        self._path, self._types = path, types
+        self.id_column = d.fields[d.id] if d.id else None  # the id field's name in the file itself
+        self.label_column = d.label.column if d.label else None
+        self.path, self._types = path, types
         self._names = [*d.fields, "event_time"]
         clock = clock_sql(d, types[d.time])
         if not any(time for (time,) in Rows(path, [clock]).at(0, 100)):
@@ -94,7 +96,7 @@ class File:
         A row without any field is among them, with none. Raises Refused for a field that the file does not have.
         """
         if unknown := [name for name in names if name not in self._names]:
-            raise Refused(f"{self._path}: no field {unknown[0]!r}{nearest(unknown[0], self._names)}")
+            raise Refused(f"{self.path}: no field {unknown[0]!r}{nearest(unknown[0], self._names)}")
         d, types = self._dataset, self._types
         shard_key = [d.shard.key] if d.shard else []
         wanted = list(dict.fromkeys([*(name for name in names if name != "event_time"), *shard_key]))
@@ -106,7 +108,7 @@ class File:
             *([truth_sql(label, types)] if label else []),
             *([f"CAST({quoted(kinds)} AS VARCHAR)"] if kinds else []),
         ]
-        time, *found = arrays_of(self._path, asked)
+        time, *found = arrays_of(self.path, asked)
         fields = {"event_time": time, **dict(zip(wanted, map(_finite, found), strict=False))}
         return Whole(
             {name: fields[name] for name in dict.fromkeys(["event_time", *names])},
@@ -117,9 +119,10 @@ class File:
 
     def _series(self, keys: np.ndarray) -> np.ndarray:
         """The group that each row's shard makes, from the field that the shard goes by."""
-        there, which = np.unique(np.ma.filled(keys, 0), return_inverse=True)
-        groups = [group_of(self._tags({self._dataset.shard.key: key}), SHARD_TAG)[0] for key in there.tolist()]  # type: ignore[union-attr]
-        return np.array(groups)[which]
+        name, numbers = self._dataset.shard.key, dict[Any, int]()  # type: ignore[union-attr]
+        which = [numbers.setdefault(key, len(numbers)) for key in keys.tolist()]
+        tags = [self._tags({} if key is None else {name: key}) for key in numbers]
+        return np.array([group_of(one, SHARD_TAG)[0] for one in tags])[which]
 
     def _tags(self, fields: dict[str, Value]) -> dict[str, str]:
         shard = self._dataset.shard

@@ -1,0 +1,118 @@
+"""`atipico replay FILE --model NAME@VERSION --out scores.parquet`: a recorded file through the chain's own code."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from atipico.cli.recorded import Data, File, From, Job, Model, To, progress, span_of, told
+
+if TYPE_CHECKING:
+    from atipico.engines.expected import Difference, Expected
+    from atipico.engines.replay import Out, Summary
+
+
+def replay(
+    file: File,
+    model: Model = None,
+    job: Job = None,
+    dataset: Data = None,
+    since: From = None,
+    until: To = None,
+    label_delay: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION", help="How long after its sample a label is known, such as 7d; the data set's own."
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="A .parquet or .csv: a row a sample.")] = None,
+    expect: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE.csv",
+            help="Columns id, flagged (true or false); 1 with those that differ.",
+        ),
+    ] = None,
+    begin: Annotated[
+        Path | None,
+        typer.Option("--from-checkpoint", exists=True, dir_okay=False, metavar="FILE", help="Go on from here."),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option("--checkpoint-to", dir_okay=False, metavar="FILE", help="Keep where it ends, to go on later."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The summary for programs.")] = False,
+) -> None:
+    """Replay a recorded file as if it were live, labels when due."""
+    if model is None and job is None:
+        raise typer.BadParameter("which model? --model payments, or --job with the job's name", param_hint="--model")
+    if out is None and expect is None and keep is None:
+        raise typer.BadParameter("where to? --out scores.parquet, or --expect with what must be flagged")
+    span = span_of(since, until)
+    expected = _expected(expect)
+    from atipico.engines import replay as engine
+    from atipico.engines.choose import find_job, model_of
+    from atipico.engines.replay_point import Point
+    from atipico.engines.results import Results
+    from atipico.sources.file import File as Source
+
+    delay = _delay(label_delay)
+    chosen = find_job(job, model)
+    loaded = model_of(chosen, model)
+    source = Source(str(file), dataset)
+    point = Point.load(begin) if begin else None
+    outs: list[Out] = [expected] if expected else []
+    with ExitStack() as stack:
+        if out:
+            outs.append(stack.enter_context(Results(out, source.id_column or "row")))
+        step = stack.enter_context(progress(file))
+        done = engine.replay(source, chosen, loaded, outs, span, delay, begin=point, keep=keep, step=step)
+    differ = expected.differ() if expected else []
+    _tell(done, out, expected, differ, as_json)
+    if differ:
+        raise typer.Exit(1)
+
+
+def _expected(path: Path | None) -> Expected | None:
+    from atipico.engines.expected import Expected
+    from atipico.errors import Refused
+
+    try:
+        return Expected(path) if path else None
+    except Refused as error:
+        raise typer.BadParameter(str(error), param_hint="--expect") from error
+
+
+def _delay(text: str | None) -> int | None:
+    from atipico.config import nanoseconds
+    from atipico.errors import Refused
+
+    try:
+        return None if text is None else nanoseconds(text)
+    except Refused as error:
+        raise typer.BadParameter(str(error), param_hint="--label-delay") from error
+
+
+def _tell(done: Summary, out: Path | None, expected: Expected | None, differ: list[Difference], as_json: bool) -> None:
+    if as_json:
+        import orjson
+
+        about = {"out": str(out) if out else None, "expected": len(expected.flagged) if expected else None}
+        differing = [{"id": one.id, "flagged": one.flagged, "found": str(one)} for one in differ]
+        print(orjson.dumps({**done._asdict(), **about, "differ": differing}).decode())
+        return
+    print(told(done, out), file=sys.stderr if expected else sys.stdout)
+    for one in differ:
+        print(one)
+    if expected:
+        print(f"{len(expected.flagged) - len(differ)} of {len(expected.flagged)} are as expected")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(replay)
