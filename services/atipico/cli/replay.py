@@ -36,16 +36,27 @@ def replay(
             exists=True,
             dir_okay=False,
             metavar="FILE.csv",
-            help="Columns id, flagged (true or false); 1 with those that differ.",
+            help="Columns id and flagged (true or false): ends with 1 and names the ids that differ.",
         ),
     ] = None,
     begin: Annotated[
         Path | None,
-        typer.Option("--from-checkpoint", exists=True, dir_okay=False, metavar="FILE", help="Go on from here."),
+        typer.Option(
+            "--from-checkpoint",
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="Go on behind the rows that were told before it was kept.",
+        ),
     ] = None,
     keep: Annotated[
         Path | None,
-        typer.Option("--checkpoint-to", dir_okay=False, metavar="FILE", help="Keep where it ends, to go on later."),
+        typer.Option(
+            "--checkpoint-to",
+            dir_okay=False,
+            metavar="FILE",
+            help="Keep what is remembered behind the last row told, to go on later.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The summary for programs.")] = False,
 ) -> None:
