@@ -56,7 +56,7 @@ def test_rows_of_a_training_are_the_rows_of_live_blocks():
     times = columns["event_time"]
 
     trained_on = job_rows(job, times, columns, [""] * len(times))
-    plan, live = Plan(job.features, job.clock), []
+    plan, live = Plan(job.features, job.clock, job.labels), []
     for start in range(0, len(times), 7):
         block = slice(start, start + 7)
         live.append(

@@ -51,18 +51,19 @@ def scored(file: Path, out: Path, job=None, model=None, **options) -> list[dict[
 
 
 def live(file: Path, job, model, folder: Path, at_once: int) -> list[tuple]:
-    """The same rows as points through the agent's own work, published one ns apart."""
+    """The same rows as points through the agent's own work, one ns apart, each label before the row it is due with."""
     work, source, told = JobWork(job, Checkpoints(folder)), File(str(file)), []
     scorer = ModelScorer(model) if model else None
-    batch, now = source.read({}, at_once), 1_790_000_000 * 10**9
+    batch, now, points = source.read({}, 1), 1_790_000_000 * 10**9, []
     while batch.rows:
-        points = []
-        for tags, fields in batch.rows:
+        labels = [("labels", {}, label._asdict()) for label in batch.labels] if job.labels else []
+        for measurement, tags, fields in [*labels, *(("transactions", *row) for row in batch.rows)]:
             now += 1
-            sample = Sample("transactions", tags, fields, now)
-            points.append(write_point(sample, "atipico", *group_of(tags, SHARD_TAG)))
-        told += [tuple(read_answer(answer)[1]) for answer in work.answers(points, scorer)]
-        batch = source.read(batch.after, at_once)
+            points.append(write_point(Sample(measurement, tags, fields, now), "atipico", *group_of(tags, SHARD_TAG)))
+        batch = source.read(batch.after, 1)
+        if len(points) >= at_once or not batch.rows:
+            told += [tuple(read_answer(answer)[1]) for answer in work.answers(points, scorer)]
+            points = []
     return told
 
 

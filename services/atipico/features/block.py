@@ -193,5 +193,6 @@ def _not_a_number(field: str, value: Value | None) -> str:
     return f"field {field} is {_shown(value)}; a feature needs a finite number, at most {MOST_VALUE:g} either way"
 
 
-def _shown(value: Value | None) -> str:
-    return "missing" if value is None else f"{value!r:.40}"
+def _shown(value: Any) -> str:
+    plain = value.item() if isinstance(value, np.generic) else value
+    return "missing" if plain is None else f"{plain!r:.40}"

@@ -78,7 +78,7 @@ def _simulated(job: Job, world: tuple[int, int, int, float], days: int) -> _Paym
     seed, customers, terminals, per_day = world
     columns = simulate(days, seed, customers, terminals, per_day)
     time = columns["event_time"]
-    rows = job_rows(job, time, columns, [""] * len(time))
+    rows = job_rows(job, time, columns, [""] * len(time), columns["fraud"])
     return _Payments(rows, columns["scenario"], (time - START) // DAY)
 
 
@@ -90,7 +90,8 @@ def _card(later: Mapping[str, float], fresh: Mapping[str, float], threshold: flo
     budgeted, judged = TRAIN + DELAY, TRAIN + DELAY + BUDGETED
     return f"""# payments
 
-How likely a card payment is fraud, from its amount beside its card's and its terminal's past.
+How likely a card payment is fraud, from its amount beside its card's and its terminal's past, and from what is known
+by now of that terminal's payments.
 
 - **Made by** `{made_by}`: a random forest of 60 trees, on the features of `jobs/payments.toml`,
   computed by the code that computes them live, from the first payment of a card on.
@@ -109,8 +110,8 @@ Each kind of fraud is judged beside the genuine payments.
 
 ## What it can't do
 
-- A **terminal** that was compromised shows in its labels and not in its amounts: without features from
-  labels the model does not find those frauds (an AUC near 0.5), and they pull down the figures over all.
+- A **terminal** that was compromised shows in its labels and not in its amounts: in the {DELAY} days before the first
+  of them is known, nothing tells its frauds from genuine payments.
 - A **card** in the hands of another shows by larger amounts; its ordinary ones stay unseen.
 - The worlds are simulated. Money of another currency or other habits need a training of their own.
 """

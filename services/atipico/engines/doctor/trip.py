@@ -38,7 +38,8 @@ class Trip(NamedTuple):
 
 def round_trip(job: Job, store_port: int, patience_s: float = 10.0) -> Trip:
     """Send a sample and follow it. Raises nothing: what goes wrong on the way is told in the Trip."""
-    sample = Sample(job.stream, {}, dict.fromkeys(Plan(job.features, job.clock).numbers, 1.0), time.time_ns())
+    numbers = Plan(job.features, job.clock, job.labels).numbers
+    sample = Sample(job.stream, {}, dict.fromkeys(numbers, 1.0), time.time_ns())
     ms: dict[str, float] = {}
     try:
         end = _log(store_port, job, job.stream, "end", 0.0)[1]
