@@ -98,7 +98,7 @@ def test_a_file_is_scored_by_the_tracked_model_without_being_told_its_dataset(tm
 
     with Results(tmp_path / "scores.parquet") as results:
         source = File(str(tmp_path / "p.parquet"))
-        done = replay(source, find_job("payments", None), find_model("payments"), [results])
+        done, _ = replay(source, find_job("payments", None), find_model("payments"), [results])
     scores = table(tmp_path / "scores.parquet")
 
     assert (done.rows, done.unscored) == (len(truth["fraud"]), 0)

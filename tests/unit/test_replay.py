@@ -232,10 +232,9 @@ def test_a_file_that_grew_is_gone_on_with(house, tmp_path):
     lines = (house / "payments.csv").read_text().splitlines(keepends=True)
     (tmp_path / "data.csv").write_text("".join(lines[:1500]))
     model, first, second = find_model("small"), Told(), Told()
-    replay(File(str(tmp_path / "data.csv")), find_job("small", None), model, [first], keep=tmp_path / "p")
+    _, begin = replay(File(str(tmp_path / "data.csv")), find_job("small", None), model, [first], keep=True)
     (tmp_path / "data.csv").write_text("".join(lines))
 
-    begin = Point.load(tmp_path / "p")
     replay(File(str(tmp_path / "data.csv")), find_job("small", None), model, [second], begin=begin)
 
     assert first.scores + second.scores == replayed(house / "payments.csv").scores
@@ -356,6 +355,8 @@ def test_a_job_that_looks_at_labels_says_what_it_misses_in_a_file_without(house,
 
     code, text = typed("replay", bare, *out, "--dataset", tmp_path / "unlabelled.toml")
     lacking = typed("replay", bare, *out, "--dataset", "payments")
+    duckdb.sql(f"COPY (SELECT *, NULL AS fraud FROM '{bare}') TO '{tmp_path / 'empty.csv'}'")
+    empty = typed("replay", tmp_path / "empty.csv", *out)
     scored = typed("score", bare, *out, "--dataset", tmp_path / "unlabelled.toml")
 
     assert code == 1
@@ -363,6 +364,8 @@ def test_a_job_that_looks_at_labels_says_what_it_misses_in_a_file_without(house,
     assert "[label] with the column" in text
     assert lacking[0] == 1
     assert "lacks fraud" in lacking[1]
+    assert empty[0] == 1
+    assert "has none in its column fraud" in empty[1]
     assert scored[0] == 0
     assert "warning: scored as if no label were known" in scored[1]
     assert len(rows_of(tmp_path / "out.csv")) == len(rows_of(bare))
@@ -377,6 +380,60 @@ def test_score_feeds_the_labels_that_a_file_has(house, tmp_path):
     assert scored[0].startswith("id,")
     assert again[0].startswith("transaction_id,")
     assert scored[1:] == again[1:]
+
+
+def test_a_detector_goes_on_from_a_checkpoint_too(house, tmp_path):
+    path = tmp_path / "watched.toml"
+    path.write_text(
+        'stream = "payments"\nclock = "event_time"\n'
+        'detector = { forecast = "amount", by = "customer", over = 30, threshold = 0.9 }\n'
+    )
+    words = ("replay", house / "payments.csv", "--job", path)
+
+    codes = [
+        typed(*words, "--out", tmp_path / "whole.csv")[0],
+        typed(*words, "--out", tmp_path / "a.csv", "--to", "2026-01-14", "--checkpoint-to", tmp_path / "p")[0],
+        typed(*words, "--out", tmp_path / "b.csv", "--from-checkpoint", tmp_path / "p")[0],
+    ]
+
+    assert codes == [0, 0, 0]
+    pieces = rows_of(tmp_path / "a.csv") + rows_of(tmp_path / "b.csv")
+    assert pieces == rows_of(tmp_path / "whole.csv")
+    assert len({row["score"] for row in pieces}) > 1000
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+def test_rows_without_an_id_or_a_time_have_none_and_rows_that_nothing_names_are_numbered(house, tmp_path, name):
+    text = (home() / "data" / "payments" / "dataset.toml").read_text()
+    (tmp_path / "unnamed.toml").write_text(text.partition("[label]")[0].replace('\nid = "transaction_id"', "\n"))
+    lines = (house / "plain.csv").read_text().splitlines()[:4]
+    at = lines[0].split(",").index("transaction_id"), lines[0].split(",").index("time")
+    for line, column in ((2, at[0]), (3, at[1])):
+        cells = lines[line].split(",")
+        cells[column] = ""
+        lines[line] = ",".join(cells)
+    (tmp_path / "some.csv").write_text("\n".join(lines) + "\n")
+    words = ("score", tmp_path / "some.csv", "--model", "small", "--out", tmp_path / name)
+
+    named = typed(*words)
+    ids, times = [[row[at] for row in table(tmp_path / name)] for at in (0, 1)]
+    unnamed = typed("replay", *words[1:], "--job", plain_job(tmp_path), "--dataset", tmp_path / "unnamed.toml")
+
+    assert named[0] == unnamed[0] == 0, (named, unnamed)
+    assert ([id is None for id in ids], [time is None for time in times]) == (
+        [False, True, False],
+        [False, False, True],
+    )
+    assert duckdb.sql(f"SELECT \"row\" FROM '{tmp_path / name}'").fetchall() == [(0,), (1,), (2,)]
+
+
+def plain_job(folder: Path) -> Path:
+    """A job without labels that declares what the model needs."""
+    mean = '{ mean = "amount", by = "customer", over = 5 }'
+    features = "".join(f"{name} = {mean}\n" for name in ("ratio", "beside_genuine", "known"))
+    head = 'model = "small"\nstream = "payments"\nclock = "event_time"\n[features]\namount = "amount"\n'
+    (folder / "plain.toml").write_text(head + features)
+    return folder / "plain.toml"
 
 
 def test_an_id_column_of_a_name_that_the_result_needs_is_refused(tmp_path):

@@ -160,7 +160,7 @@ def watched(tmp_path):
 def test_a_file_gets_the_outcomes_that_a_live_detector_gives(file, watched, tmp_path):
     out = tmp_path / "out.csv"
     with Results(out) as results:
-        summary = replay(File(str(file)), watched, None, [results])
+        summary, _ = replay(File(str(file)), watched, None, [results])
     with out.open() as table:
         rows = list(csv.DictReader(table))
 

@@ -83,7 +83,10 @@ def replay(
         if out:
             outs.append(stack.enter_context(Results(out, source.id_column or "row")))
         step = stack.enter_context(progress(file))
-        done = engine.replay(source, chosen, loaded, outs, span, delay, begin=point, keep=keep, step=step)
+        kept = keep is not None
+        done, end = engine.replay(source, chosen, loaded, outs, span, delay, begin=point, keep=kept, step=step)
+    if keep and end:  # behind what it tells, which now is safe
+        end.save(keep)
     differ = expected.differ() if expected else []
     _tell(done, out, expected, differ, as_json)
     if differ:

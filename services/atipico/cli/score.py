@@ -29,7 +29,7 @@ def score(
     if as_json and out is None:
         raise typer.BadParameter("needs --out: standard output is the result's without it", param_hint="--json")
     span = span_of(since, until)
-    from atipico.engines.choose import find_job, lacks_labels, model_of
+    from atipico.engines.choose import find_job, model_of
     from atipico.engines.replay import replay
     from atipico.engines.results import Results
     from atipico.sources.file import File as Source
@@ -37,16 +37,18 @@ def score(
     chosen = find_job(job, model)
     loaded = model_of(chosen, model)
     source = Source(str(file), dataset)
-    if wrong := lacks_labels(chosen, source):
-        print(f"warning: scored as if no label were known: {wrong}", file=sys.stderr)
     with Results(out or sys.stdout) as results, progress(file) as step:
-        done = replay(source, chosen, loaded, [results], span, unlabelled=True, step=step)
+        done, _ = replay(source, chosen, loaded, [results], span, warn=_warn, step=step)
     if as_json:
         import orjson
 
         print(orjson.dumps({**done._asdict(), "out": str(out)}).decode())
         return
     print(told(done, out), file=sys.stdout if out else sys.stderr)
+
+
+def _warn(wrong: str) -> None:
+    print(f"warning: scored as if no label were known: {wrong}", file=sys.stderr)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from atipico.config import home
 from atipico.errors import Refused, nearest
 from atipico.registry.jobs import Job, load_job, load_jobs
@@ -78,13 +80,16 @@ def check_fit(job: Job, needs: Sequence[str], model: Model | None, source: File)
         )
 
 
-def lacks_labels(job: Job, source: File) -> str | None:
-    """What is wrong with a file that tells no labels to a job whose features look at some; None where nothing is."""
+def lacks_labels(job: Job, source: File, label: np.ndarray) -> str | None:
+    """What is wrong with a file that tells no labels to a job whose features look at some; None where nothing is.
+
+    label: of each row, -1 where there is none.
+    """
     looking = [spec.name for spec in job.features if spec.of_labels]
-    if not looking or source.label_column:
+    if not looking or (label >= 0).any():
         return None
     more = f" and {len(looking) - 3} more" if len(looking) > 3 else ""
-    return (
-        f"job {job.name} looks at labels ({', '.join(looking[:3])}{more}), the file's dataset.toml names no column of "
-        "them: it needs a table [label] with the column"
-    )
+    about = f"job {job.name} looks at labels ({', '.join(looking[:3])}{more}), "
+    if source.label_column:
+        return f"{about}{source.path} has none in its column {source.label_column}"
+    return f"{about}the file's dataset.toml names no column of them: it needs a table [label] with the column"

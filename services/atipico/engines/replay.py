@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -70,28 +69,26 @@ def replay(
     outs: Sequence[Out],
     span: Span = EVERYTHING,
     label_delay: int | None = None,
-    unlabelled: bool = False,
+    warn: Callable[[str], object] | None = None,
     begin: Point | None = None,
-    keep: Path | None = None,
+    keep: bool = False,
     step: Callable[[int], object] = lambda rows: None,
-) -> Summary:
+) -> tuple[Summary, Point | None]:
     """Work on the rows of a file in their order and give the outcomes of those in `span` to each of `outs`.
 
     Rows before them fill the windows; those behind the last of them are left alone. A label comes `label_delay` ns
     after its sample on the file's clock: the data set's own delay, or the job's where that is more, unless given.
-    unlabelled: whether a file without labels will do for a job that looks at some, which then sees none. model: the
-    job's; None where it has a detector. begin: a point to go on from, behind the rows it has told. keep: a file for
-    the point behind the last row told here. step: gets each block's size. Raises Refused before the first row when
-    file, job and model do not fit together.
+    warn: is told when a file has no labels for a job that looks at some; without it that is refused. model: the
+    job's; None where it has a detector. begin: a point to go on from, behind the rows it has told. keep: whether the
+    point behind the last row told here is returned. step: gets each block's size. Raises Refused before the first row
+    when file, job and model do not fit together.
     """
     begun = time.monotonic()
     if label_delay is not None:
         job = delayed(job, label_delay)
     known, scorer = knowledge(job), ModelScorer(model) if model else None
     check_fit(job, known.needs, model, source)
-    if not unlabelled and (wrong := lacks_labels(job, source)):
-        raise Refused(wrong)
-    ids, own, blocks = _rows(source, job, known, label_delay)
+    ids, own, blocks = _rows(source, job, known, label_delay, warn)
     told = span.holds(own)
     if begin:
         _go_on(known, begin, own, told, span, source)
@@ -109,18 +106,21 @@ def replay(
             of = mine.nonzero()[0]
             count.put(ids[block.rows][of], own[block.rows][of], [scores[at] for at in of.tolist()])
         step(len(mine))
-    if keep:
-        Point(end, mark, hash_of(own[:end]), kept or known.save()).save(keep)
+    point = Point(end, mark, hash_of(own[:end]), kept or known.save()) if keep else None
     version = model.id if model else job.detector.version if job.detector else ""
-    return Summary(job.name, version, stop - first, *count.told, round(time.monotonic() - begun, 3))
+    return Summary(job.name, version, stop - first, *count.told, round(time.monotonic() - begun, 3)), point
 
 
 def _rows(
-    source: File, job: Job, known: Plan | Watch, label_delay: int | None
+    source: File, job: Job, known: Plan | Watch, label_delay: int | None, warn: Callable[[str], object] | None
 ) -> tuple[np.ndarray, np.ndarray, Blocks]:
     """The name and the own time of each row, and all rows in blocks."""
     named = [source.id_field] if source.id_field else []
     whole = source.whole([*known.needs, *named])
+    if wrong := lacks_labels(job, source, whole.label):
+        if warn is None:
+            raise Refused(wrong)
+        warn(wrong)
     own = whole.fields[EVENT_TIME]
     ids = whole.fields[source.id_field] if source.id_field else np.arange(len(own))
     if label_delay is None:
