@@ -92,7 +92,8 @@ def replay(
     told = span.holds(own)
     if begin:
         _go_on(known, begin, own, told, span, source)
-    first, end = begin.first if begin else 0, int(told.nonzero()[0].max(initial=(begin.told if begin else 0) - 1)) + 1
+    first, before = (begin.first, begin.told) if begin else (0, 0)
+    end = int(told.nonzero()[0].max(initial=before - 1)) + 1
     count = _Count(outs)
     count.put(ids[:0], own[:0], [])
     mark, kept = end // BLOCK * BLOCK, None
