@@ -35,6 +35,7 @@ LAG = Gauge(
     "atipico_lag_seconds", "Age of the newest sample dealt with when it was dealt with, in seconds.", ["stream"]
 )
 FORGOTTEN_KEYS = Counter("atipico_forgotten_keys", "Keys whose windows were dropped because there were too many.")
+OUT_OF_ORDER = Counter("atipico_out_of_order", "Samples that features met late or again, with the reason.", ["reason"])
 RESTARTS = Counter("atipico_restarts", "Times the supervisor started a part again.", ["part"])
 UP = Gauge("atipico_up", "Whether a part runs and has said that it is ready: 1 or 0; the supervisor's view.", ["part"])
 BACKLOG = Gauge("atipico_backlog", "What waits in this part, by kind and unit.", ["what"])

@@ -309,14 +309,14 @@ def test_waiting_ends_at_its_deadline_and_says_how_many_are_missing(client):
 
 
 def test_a_label_is_told_and_read_back(client):
-    client.write({"transaction_id": 7}, "payments")
+    client.write([{"transaction_id": 7}, {"transaction_id": 8}], "payments")
 
     client.label("payments", 7, 1)
     client.label("payments", 8, False)
 
-    assert client.labels("payments")[["source", "id", "label"]].to_numpy().tolist() == [
-        ["payments", 7, 1],
-        ["payments", 8, 0],
+    assert client.labels("payments")[["told_by", "source", "id", "label"]].to_numpy().tolist() == [
+        ["person", "payments", 7, 1],
+        ["person", "payments", 8, 0],
     ]
     assert len(client.labels("machine")) == 0
     with pytest.raises(Refused, match="label 2: 1"):

@@ -192,7 +192,7 @@ def test_a_refused_block_is_set_aside_with_the_reason_and_the_rest_goes_on(gener
     ((reason, lines),) = generator.spool("SELECT reason, lines FROM refused")
     assert "no such luck" in reason
     assert f"transaction_id={bad}i".encode() in lines
-    assert len(IDS - recorder.seen("transaction_id").keys()) == lines.count(b"payments,") == refused
+    assert len(IDS - recorder.seen("transaction_id").keys()) == lines.count(b"payments,shard=") == refused
 
 
 def test_labels_come_as_points_of_their_own_when_they_are_due(generator, recorder):
@@ -203,7 +203,7 @@ def test_labels_come_as_points_of_their_own_when_they_are_due(generator, recorde
     known = simulate(DAYS, customers=50, per_day=PER_DAY)
     truth = dict(zip(known["transaction_id"].tolist(), known["fraud"].tolist(), strict=True))
     labels = {fields["id"]: fields for (name, _, _), fields in recorder.points.items() if name == "labels"}
-    assert {tags for name, tags, _ in recorder.points if name == "labels"} == {(("source", "payments"),)}
+    assert {tags for name, tags, _ in recorder.points if name == "labels"} == {(("source", "payments"), ("told_by", "time"))}
     assert all(fields == {"id": id, "label": truth[id]} for id, fields in labels.items())
     assert not any(
         {"label", "fraud", "scenario"} & fields.keys()

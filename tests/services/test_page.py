@@ -96,6 +96,17 @@ def test_late_labels_tell_what_was_true_and_what_was_missed(both):
     assert after[0]["score"] == 0.1
 
 
+def test_a_label_that_was_corrected_is_no_longer_missed(both):
+    both.write(*(label(both.start + 15 * S + id, id, 1) for id in (2, 3, 6)))
+    before = both.view()["marks"]
+
+    both.write(label(both.start + 16 * S, 2, 0), label(both.start + 16 * S + 1, 6, 0))
+    after = both.view()["marks"]
+
+    assert [(mark["fields"]["sample_id"], mark["label"]) for mark in before] == [(2, 1), (3, 1), (6, 1)]
+    assert [(mark["fields"]["sample_id"], mark["label"]) for mark in after] == [(3, 1), (6, 0)]
+
+
 def test_labels_of_another_stream_with_the_same_ids_are_not_taken(both):
     both.write(label(both.start + 15 * S, 6, 1, stream="others"))
 

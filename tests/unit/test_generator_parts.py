@@ -173,8 +173,8 @@ def test_a_label_is_a_point_of_its_own_that_names_its_stream():
     sample, *labels = parse(block.lines, now=0).samples
     assert sample == ("pumps", {}, {"x": 1.5}, 10)
     assert [(label.measurement, label.tags, label.fields) for label in labels] == [
-        ("labels", {"source": "pumps"}, {"id": "a", "label": 1}),
-        ("labels", {"source": "pumps"}, {"id": "b", "label": 0}),
+        ("labels", {"source": "pumps", "told_by": "time"}, {"id": "a", "label": 1}),
+        ("labels", {"source": "pumps", "told_by": "time"}, {"id": "b", "label": 0}),
     ]
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from atipico.client import frames, lookup, models, outcomes, reads, stack
 from atipico.client.far import Far
+from atipico.client.label import Labelled, Teller
 from atipico.client.results import Result, Written
 from atipico.client.samples import Tags, as_stored, to_samples
 from atipico.client.settings import ClientSettings
@@ -170,16 +172,71 @@ class Client:
     # What was true
 
     def labels(self, stream: str = "", last: str = "1h", exact: bool = False) -> pd.DataFrame:
-        """What was told to be true of samples: time (of the telling), source (the stream), id, label (1 an anomaly)."""
+        """What was told to be true of samples: time (of the telling), told_by (person, file or time), source (the
+        stream), id, label (1 an anomaly)."""
         return frames.to_frame(reads.labels(self._in(), stream, last), exact=exact)
 
-    def label(self, stream: str, id: int | str, label: int) -> None:
-        """Tell what was true of one sample. id: the sample's own (its transaction_id). label: 1 an anomaly, 0 none."""
-        reads.check_stream(self._in(), stream)
-        if label not in (0, 1):
-            raise Refused(f"label {label!r}: 1 (an anomaly) or 0 (none) was needed")
-        fields = {"id": id, "label": int(label)}
-        self.write(Sample(reads.LABELS, {SOURCE_TAG: stream}, fields, self._next_time()))
+    def label_rows(self, stream: str = "", last: str = "1h") -> list[dict[str, Any]]:
+        """`labels` as plain dicts, time in ns; needs no pandas."""
+        tables = reads.labels(self._in(), stream, last)
+        return [dict(zip(table.columns, row, strict=True)) for table in tables for row in table.values]
+
+    def label(
+        self,
+        stream: str,
+        id: int | str | Mapping[Any, Any],
+        label: int | str | None = None,
+        id_field: str = "",
+        labels: str = reads.LABELS,
+    ) -> Labelled:
+        """Tell what was true of samples: `label("payments", 17, 1)`, or of several `label("payments", {17: 1, 18: 0})`.
+
+        id: the sample's own, which id_field tells (transaction_id, sample_id or id unless given). label: 1, true or
+        "anomaly"; 0, false or "usual". labels: the measurement they go to. The same id again is a correction. Tells how
+        many were written, corrected, known before, unknown. Raises Refused when none is of a sample that is there.
+        """
+        teller = Teller(self._in(), stream, "person", self._next_time, id_field, labels)
+        return teller.tell(id.items() if isinstance(id, Mapping) else [(id, label)], strict=True).taken()
+
+    def label_file(
+        self,
+        file: str | Path,
+        stream: str,
+        id_column: str = "",
+        label_column: str = "label",
+        id_field: str = "",
+        labels: str = reads.LABELS,
+        step: Callable[[int], object] = lambda rows: None,
+    ) -> Labelled:
+        """Tell the labels in a CSV or Parquet file, as `label` does; rows without one are left out.
+
+        id_column: the id field's name unless given. step: gets the number of rows of each batch. Of the result,
+        `refused` counts rows without an id or label of the right form, and `why` tells of the first.
+        """
+        from atipico.client.label_file import tell_file
+
+        teller = Teller(self._in(), stream, "file", self._next_time, id_field, labels)
+        return tell_file(teller, Path(file), id_column, label_column, step)
+
+    def evaluate(
+        self,
+        job: str,
+        last: str = "7d",
+        k: int = 100,
+        key: str = "",
+        id_field: str = "",
+        labels: str = reads.LABELS,
+        step: Callable[[int], object] = lambda rows: None,
+    ) -> dict[str, Any]:
+        """How good a job's outcomes of the last such while were, by the labels that are known by now.
+
+        Gives samples, unscored, labelled, unlabelled, anomalies, alerts, labelled_alerts, precision, recall, auc,
+        average_precision and precision_at_k (of the k highest of each day; key: a field such as customer, of whom to
+        take the k), and the same for each version under "by_version". None for what can't be told yet.
+        """
+        from atipico.client.evaluate import evaluate
+
+        return evaluate(self._in(), job, nanoseconds(last), k, key, id_field, labels, step)
 
     def status(self) -> pd.DataFrame:
         """Every part as `atipico status` shows it: state, pid, restarts, samples in and out, lost, lag, memory."""

@@ -6,7 +6,7 @@ from atipico.client.names import known
 from atipico.client.store import Store, Table
 from atipico.config import nanoseconds
 from atipico.wire.influxql.text import quoted
-from atipico.wire.sample import JOB_TAG, SOURCE_TAG
+from atipico.wire.sample import JOB_TAG, SOURCE_TAG, TOLD_BY_TAG, Value
 
 LABELS, SCORES = "labels", "scores"
 SCORE_TYPES = {
@@ -31,11 +31,26 @@ def samples(store: Store, stream: str, last: str) -> list[Table]:
     return found or [Table(stream, {}, ["time", *store.tags(stream), *store.fields(stream)], [])]
 
 
+def check_job(store: Store, job: str) -> list[str]:
+    """The streams that a job has scores of. Raises Unknown with the nearest for a job that has none at all."""
+    known("job", job, _tag_values(store, JOB_TAG), f"the scores of database {store.database!r}")
+    return _tag_values(store, SOURCE_TAG, f" WHERE {quoted(JOB_TAG)} = {_text(job)}")
+
+
+def _tag_values(store: Store, tag: str, where: str = "") -> list[str]:
+    named = store.ask(f"SHOW TAG VALUES FROM {quoted(SCORES)} WITH KEY = {quoted(tag)}{where}")
+    return [name for table in named for name in table.column("value")]
+
+
+def newest(store: Store, stream: str, field: str) -> Value | None:
+    """The field of the newest sample that has it."""
+    found = store.ask(f"SELECT {quoted(field)} FROM {quoted(stream)} ORDER BY time DESC LIMIT 1")  # noqa: S608
+    return found[0].column(field)[0] if found else None
+
+
 def scores(store: Store, job: str, last: str) -> list[Table]:
     """Outcomes of a job. Raises Unknown with the nearest for a job that has none at all."""
-    named = store.ask(f"SHOW TAG VALUES FROM {quoted(SCORES)} WITH KEY = {quoted(JOB_TAG)}")
-    jobs = [name for table in named for name in table.column("value")]
-    known("job", job, jobs, f"the scores of database {store.database!r}")
+    check_job(store, job)
     of_job = f"{_within(last)} AND {quoted(JOB_TAG)} = {_text(job)}"
     found = store.ask(f"SELECT * FROM {quoted(SCORES)} WHERE {of_job}")  # noqa: S608
     return found or [Table(SCORES, {}, ["time", SOURCE_TAG, *SCORE_TYPES], [])]
@@ -53,8 +68,9 @@ def jobs(store: Store) -> list[Table]:
 def labels(store: Store, stream: str, last: str) -> list[Table]:
     """Labels told in the last such while, of one stream or ("") of all."""
     where = _within(last) + (f" AND {quoted(SOURCE_TAG)} = {_text(stream)}" if stream else "")
-    found = store.ask(f'SELECT {quoted(SOURCE_TAG)}, "id", "label" FROM {quoted(LABELS)} WHERE {where}')  # noqa: S608
-    return found or [Table(LABELS, {}, ["time", SOURCE_TAG, "id", "label"], [])]
+    columns = (TOLD_BY_TAG, SOURCE_TAG, "id", "label")
+    found = store.ask(f"SELECT {', '.join(map(quoted, columns))} FROM {quoted(LABELS)} WHERE {where}")  # noqa: S608
+    return found or [Table(LABELS, {}, ["time", *columns], [])]
 
 
 def _within(last: str) -> str:

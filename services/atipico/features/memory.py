@@ -14,7 +14,7 @@ from atipico.features.pool import MOST_SAMPLES, Placed, Pool, first_after
 from atipico.features.spec import LABEL
 from atipico.features.waiting import Waiting
 from atipico.features.windows import Windows, in_pieces
-from atipico.metrics import FORGOTTEN_KEYS, REFUSED
+from atipico.metrics import FORGOTTEN_KEYS, OUT_OF_ORDER, REFUSED
 
 MOST_KEYS = 1_000_000  # of one `by`; beyond it those that slept longest are forgotten
 _LONG_AGO = -(2**62)  # ns; before the first sample
@@ -86,6 +86,9 @@ class Memory:
         whole = [(of, pool) for of, pool in self._pools.items() if not (of.labels or of.where)]
         placed = {of: pool.add(keyed[of.by], block.order, held) for of, pool in whole}
         repeats = np.logical_or.reduce([one.repeat for one in placed.values()]) if placed else ~held
+        for reason, which in {"came again": repeats, "came late": (block.clock < now[1:]) & ~repeats}.items():
+            if which.any():
+                OUT_OF_ORDER.labels(reason).inc(int(which.sum()))
         return Begun(block, keyed, now[1:], *self._take_labels(block, keyed, now, repeats), placed)
 
     def _take_labels(
@@ -100,9 +103,11 @@ class Memory:
         codes = {by: keyed[by].codes for by in waiting.codes}
         slots = waiting.add(block.label_ids, repeats, ints, codes)
         before = np.asarray(block.labels.before, dtype=np.int64)
-        places, labelled = waiting.pop(block.labels.ids, before, now[before])
-        if unknown := len(before) - len(places):
+        places, labelled, late = waiting.pop(block.labels.ids, before, now[before])
+        if unknown := len(before) - len(places) - late:
             REFUSED.labels("label of no sample that waits for one").inc(unknown)
+        if late:
+            REFUSED.labels("label came too late").inc(late)
         clock, id, series = (waiting.ints[name][labelled] for name in ("clock", "id", "series"))
         due = np.maximum(clock + self._labels.delay, now[before[places]] + 1)
         order = np.lexsort((series, id, due))

@@ -70,8 +70,9 @@ class Waiting:
             self._free += range(have + missing, have + grown)
         return free
 
-    def pop(self, ids: Sequence[Value], before: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The labels, by their places, whose sample waits for them, and its slot. The slot stays until `release`.
+    def pop(self, ids: Sequence[Value], before: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+        """The labels, by their places, whose sample waits for them, and its slot, which stays until `release`; then how
+        many others came too late.
 
         before: the row of this block that each label came before. now: the job's clock when it came, ns.
         """
@@ -80,10 +81,10 @@ class Waiting:
         places = (slots >= 0).nonzero()[0]
         early = self.ints["row"][slots[places]] >= before[places]
         self._slots.update((ids[place], int(slots[place])) for place in places[early].tolist())
-        late = now[places] - self.ints["clock"][slots[places]] > self._within
-        self._free.extend(slots[places[late & ~early]].tolist())
+        late = (now[places] - self.ints["clock"][slots[places]] > self._within) & ~early
+        self._free.extend(slots[places[late]].tolist())
         places = places[~(early | late)]
-        return places, slots[places]
+        return places, slots[places], int(late.sum())
 
     def release(self, added: np.ndarray, popped: np.ndarray, now: int) -> None:
         """The block is over: slots that were popped are free, and so are those of samples whose time is over."""

@@ -8,7 +8,7 @@ from atipico.errors import Refused
 from atipico.metrics import REFUSED
 from atipico.ports import Batch
 from atipico.wire.lines import write
-from atipico.wire.sample import SOURCE_TAG, Sample
+from atipico.wire.sample import SOURCE_TAG, TOLD_BY_TAG, Sample
 
 LABELS = "labels"
 
@@ -26,12 +26,12 @@ def to_lines(batch: Batch, measurement: str, now: int, last: int) -> Lines:
     """Write a batch with the times now, now + 1, ... ns; when that is not after `last`, with last + 1, ...
 
     So times grow strictly whatever the clock does. A label becomes a point of `labels`: fields id and
-    label, tag source = the measurement. What the line protocol has no form for is counted as refused.
+    label, tags source = the measurement and told_by = time. What line protocol has no form for is counted as refused.
     """
     first = max(now, last + 1)
     samples = [Sample(measurement, tags, fields, first + i) for i, (tags, fields) in enumerate(batch.rows)]
     first += len(samples)
-    tags = {SOURCE_TAG: measurement}
+    tags = {SOURCE_TAG: measurement, TOLD_BY_TAG: "time"}
     labels = [Sample(LABELS, tags, label._asdict(), first + i) for i, label in enumerate(batch.labels)]
     try:
         lines, written = write([*samples, *labels]), len(samples)

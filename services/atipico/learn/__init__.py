@@ -1,1 +1,1 @@
-"""Making models: evaluate, compile, register. Needs the extra `learn`; serving never imports this."""
+"""Making models: evaluate, compile, register. Needs the extra `learn`, but for `quality` and `ranking`: numpy alone."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
+
+from atipico.learn.ranking import auc, average_precision
 
 
 def threshold_for(scores: np.ndarray, budget: float) -> float:
@@ -35,7 +36,7 @@ def measure(scores: np.ndarray, kinds: np.ndarray, names: Mapping[int, str], thr
     for name, of_kind in {"all": ~usual, **{name: kinds == kind for kind, name in names.items()}}.items():
         if of_kind.any():
             beside = usual | of_kind
-            found[f"auc_{name}"] = float(roc_auc_score(of_kind[beside], scores[beside]))
-            found[f"average_precision_{name}"] = float(average_precision_score(of_kind[beside], scores[beside]))
+            rated = {rate.__name__: rate(scores[beside], of_kind[beside]) for rate in (auc, average_precision)}
+            found |= {f"{figure}_{name}": value for figure, value in rated.items() if value is not None}
             found[f"recall_{name}"] = float(alerts[of_kind].mean())
     return {name: round(value, 4) for name, value in found.items()}

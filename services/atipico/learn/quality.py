@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
+
+from atipico.learn.ranking import auc, average_precision
 
 Figures = dict[str, Any]
 
@@ -30,16 +31,16 @@ def figures(
     anomalies, alerts = label == 1, scores >= threshold
     days = np.unique(day)
     by_day = {
-        "auc": [_auc(scores[day == one], anomalies[day == one]) for one in days],
-        "average_precision": [_average_precision(scores[day == one], anomalies[day == one]) for one in days],
+        "auc": [auc(scores[day == one], anomalies[day == one]) for one in days],
+        "average_precision": [average_precision(scores[day == one], anomalies[day == one]) for one in days],
         "precision_at_k": precision_at_k(scores, label, day, keys, k).tolist(),
         "alerts_per_day": alerts_of_days or alerts_by_day(scores, day, threshold),
     }
     return {
         "samples": len(scores),
         "anomalies": int(anomalies.sum()),
-        "auc": _auc(scores, anomalies),
-        "average_precision": _average_precision(scores, anomalies),
+        "auc": auc(scores, anomalies),
+        "average_precision": average_precision(scores, anomalies),
         "precision_at_k": float(np.mean(by_day["precision_at_k"])),
         "alerts_per_day": float(np.mean(by_day["alerts_per_day"])),
         "precision": float((alerts & anomalies).sum() / max(1, alerts.sum())),
@@ -93,7 +94,7 @@ def by_kind(scores: np.ndarray, anomalies: np.ndarray, kind: np.ndarray, thresho
             "samples": int(of_kind.sum()),
             "recall": float((scores[of_kind] >= threshold).mean()),
             "among_first": float(first[of_kind].mean()),
-            "auc": _auc(scores[beside], of_kind[beside]),
+            "auc": auc(scores[beside], of_kind[beside]),
         }
     return told
 
@@ -112,11 +113,3 @@ def over_weeks(weeks: list[Figures]) -> Mapping[str, Mapping[str, float | None]]
         known = [week[name] for week in weeks if week[name] is not None]
         told[name] = {"mean": float(np.mean(known)) if known else None, "spread": spread(known)}
     return told
-
-
-def _auc(scores: np.ndarray, anomalies: np.ndarray) -> float | None:
-    return float(roc_auc_score(anomalies, scores)) if 0 < anomalies.sum() < len(anomalies) else None
-
-
-def _average_precision(scores: np.ndarray, anomalies: np.ndarray) -> float | None:
-    return float(average_precision_score(anomalies, scores)) if anomalies.any() else None

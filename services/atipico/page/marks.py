@@ -110,6 +110,8 @@ class Marks:
                 found += [self._unflagged(stream, row) for row in one.rows()]
             if len(found) >= self._most:
                 break
+        self.label(stream, sorted(found, key=lambda mark: int(mark["time"])))
+        found = [mark for mark in found if mark["label"] == 1]  # others were corrected since
         self._add_outcomes(stream, found)
         return found
 

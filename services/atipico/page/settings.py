@@ -6,6 +6,7 @@ from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from atipico.config import PACKAGE, Seconds, Settings
+from atipico.wire.sample import ID_FIELDS
 
 
 class PageSettings(Settings):
@@ -28,7 +29,7 @@ class PageSettings(Settings):
     clients: int = Field(16, ge=1, le=200)
     points: int = Field(3000, ge=100, le=20_000)
     marks: int = Field(400, ge=10, le=2000)
-    id_fields: tuple[str, ...] = ("transaction_id", "sample_id", "id")
+    id_fields: tuple[str, ...] = ID_FIELDS
 
     @field_validator("store_url")
     @classmethod
