@@ -203,7 +203,8 @@ def test_labels_come_as_points_of_their_own_when_they_are_due(generator, recorde
     known = simulate(DAYS, customers=50, per_day=PER_DAY)
     truth = dict(zip(known["transaction_id"].tolist(), known["fraud"].tolist(), strict=True))
     labels = {fields["id"]: fields for (name, _, _), fields in recorder.points.items() if name == "labels"}
-    assert {tags for name, tags, _ in recorder.points if name == "labels"} == {(("source", "payments"), ("told_by", "time"))}
+    of_labels = (("source", "payments"), ("told_by", "time"))
+    assert {tags for name, tags, _ in recorder.points if name == "labels"} == {of_labels}
     assert all(fields == {"id": id, "label": truth[id]} for id, fields in labels.items())
     assert not any(
         {"label", "fraud", "scenario"} & fields.keys()

@@ -167,7 +167,7 @@ def test_many_labels_find_their_samples_however_these_lie_in_answers(client, mon
     client.write([Sample("p", {"shard": str(n % 4)}, {"id": n}, at + n // 4) for n in range(100)])
 
     done = client.label("p", {n: n % 2 for n in range(-5, 100)})
-    flipped = client.label("p", {n: 1 for n in range(100)})
+    flipped = client.label("p", dict.fromkeys(range(100), 1))
 
     assert (done.written, done.unknown) == (100, 5)
     assert (flipped.written, flipped.corrected, flipped.known) == (50, 50, 50)
