@@ -18,7 +18,13 @@ PAGES = [
     *sorted((HOUSE / "docs").rglob("*.md")),
     *sorted(SERVICES.rglob("README.md")),
 ]
-FOLLOWED = ("README.md", "CONTRIBUTING.md", "services/atipico/classifier/README.md", "docs/simulator.md")
+FOLLOWED = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "services/atipico/classifier/README.md",
+    "docs/simulator.md",
+    "docs/labels.md",
+)
 WITHOUT_ARROW = {"lab"}  # parts of the stack that samples do not go through
 SEEN_ELSEWHERE = {  # command -> why it is not typed here
     "./up.sh": "typed before the others are, by the fixture `running`",
