@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -19,9 +21,10 @@ Columns = Mapping[str, Column]
 
 
 class Labels(NamedTuple):
-    """Labels as they came. ids: the samples they name. values: 1 an anomaly, 0 none. before: the row each came before.
+    """Labels as they came. ids: the samples they name. values: 1 an anomaly, 0 none.
 
-    A label that came behind the last row has the number of rows."""
+    before: the row each came before, so that it never falls; the number of rows for one behind the last.
+    """
 
     ids: Sequence[Value]
     values: Sequence[float]
@@ -60,22 +63,27 @@ class Block(NamedTuple):
         """What the samples of a key are ordered by."""
         return {"clock": self.clock, "id": self.ids, "series": self.series}
 
-    def part(self, start: int, stop: int) -> Block:
-        """The samples from `start` to before `stop`, and the labels that came before each of them."""
-        last = stop == len(self.clock)
-        mine = [at for at, row in enumerate(self.labels.before) if start <= row < stop or (last and row == stop)]
+    def parts(self, cuts: Sequence[int]) -> Iterator[Block]:
+        """The pieces between some rows, each with the labels that came before or behind its samples."""
+        told = 0
+        for start, stop in pairwise([0, *cuts, len(self.clock)]):
+            until = bisect_right(self.labels.before, stop, told)
+            yield self._part(slice(start, stop), slice(told, until))
+            told = until
+
+    def _part(self, rows: slice, told: slice) -> Block:
         return Block(
-            self.rows[start:stop],
-            self.clock[start:stop],
-            self.ids[start:stop],
-            self.series[start:stop],
-            {by: keys[start:stop] for by, keys in self.keys.items()},
-            {name: values[start:stop] for name, values in self.values.items()},
-            self.label_ids[start:stop] if self.label_ids is not None else None,
+            self.rows[rows],
+            self.clock[rows],
+            self.ids[rows],
+            self.series[rows],
+            {by: keys[rows] for by, keys in self.keys.items()},
+            {name: values[rows] for name, values in self.values.items()},
+            self.label_ids[rows] if self.label_ids is not None else None,
             Labels(
-                [self.labels.ids[at] for at in mine],
-                [self.labels.values[at] for at in mine],
-                [self.labels.before[at] - start for at in mine],
+                self.labels.ids[told],
+                self.labels.values[told],
+                [before - rows.start for before in self.labels.before[told]],
             ),
         )
 

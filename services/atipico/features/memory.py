@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from atipico.features.spec import LABEL
 from atipico.features.waiting import Waiting
 from atipico.features.windows import Windows, in_pieces
 from atipico.metrics import FORGOTTEN_KEYS, OUT_OF_ORDER, REFUSED
+from atipico.wire.sample import Value
 
 MOST_KEYS = 1_000_000  # of one `by`; beyond it those that slept longest are forgotten
 _LONG_AGO = -(2**62)  # ns; before the first sample
@@ -68,16 +70,19 @@ class Memory:
     def cut(self, block: Block) -> Iterator[tuple[Block, Mapping[By, Keyed]]]:
         """Pieces in each of which the samples of a key come in order: all of it, unless some are late or repeated.
 
-        Each with its samples by key, for each `by`.
+        Nor does a label come before a sample of its id: it would not be that one's. Each with its samples by key, for
+        each `by`.
         """
-        while True:
-            keyed = {by: Keyed.of(keys.codes_of(block.keys[by])) for by, keys in self._keys.items()}
-            length = min((_in_order(block, one.order, one.codes) for one in keyed.values()), default=len(block.clock))
-            if length == len(block.clock):
-                yield block, keyed
-                return
-            yield from self.cut(block.part(0, length))
-            block = block.part(length, len(block.clock))
+        keyed = self._keyed(block)
+        places = _cuts([_named_behind(block), *(_fallen(block, one.order, one.codes) for one in keyed.values())])
+        if not places:
+            yield block, keyed
+            return
+        for piece in block.parts(places):
+            yield piece, self._keyed(piece)
+
+    def _keyed(self, block: Block) -> dict[By, Keyed]:
+        return {by: Keyed.of(keys.codes_of(block.keys[by])) for by, keys in self._keys.items()}
 
     def begin(self, block: Block, keyed: Mapping[By, Keyed]) -> Begun:
         """Take in a piece and the labels that came with it; what holds only some samples follows by `write`."""
@@ -99,9 +104,8 @@ class Memory:
         if block.label_ids is None or self._labels is None:
             return np.zeros(0, dtype=np.int64), Told(np.zeros(0, dtype=np.int64), np.zeros(0), {}, {})
         waiting = self._waiting
-        ints = {**block.order, "row": np.arange(len(block.clock))}
         codes = {by: keyed[by].codes for by in waiting.codes}
-        slots = waiting.add(block.label_ids, repeats, ints, codes)
+        slots = waiting.add(block.label_ids, repeats, now[1:], block.order, codes)
         before = np.asarray(block.labels.before, dtype=np.int64)
         places, labelled, late = waiting.pop(block.labels.ids, before, now[before])
         if unknown := len(before) - len(places) - late:
@@ -177,7 +181,7 @@ class Memory:
         """The piece belongs to the past."""
         if len(begun.now):
             self._now = int(begun.now[-1])
-        self._waiting.release(begun.slots, begun.told.slots, self._now)
+        self._waiting.release(len(begun.now), begun.told.slots, self._now)
         for by, keys in self._keys.items():
             if len(keys) > MOST_KEYS:
                 self._forget_keys(by, MOST_KEYS // 10)
@@ -214,13 +218,13 @@ class Memory:
         self._pools, self._keys, self._waiting, self._now = other._pools, other._keys, other._waiting, int(now)
 
 
-def _in_order(block: Block, order: np.ndarray, codes: np.ndarray) -> int:
-    """How many samples from the first on can be taken in at once: those of a key each behind the one before it.
+def _fallen(block: Block, order: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Samples of a key that do not come behind the one before it: that one's row, and their own.
 
     order: the samples key by key, each key's as they came.
     """
     if (block.clock[1:] > block.clock[:-1]).all():
-        return len(codes)
+        return order[:0], order[:0]
     before, after = order[:-1], order[1:]
     tied = codes[before] == codes[after]
     fallen = np.zeros(len(tied), dtype=bool)
@@ -229,4 +233,29 @@ def _in_order(block: Block, order: np.ndarray, codes: np.ndarray) -> int:
         fallen |= tied & (column[after] < column[before])
         tied &= same
     fallen |= tied
-    return int(after[fallen].min()) if fallen.any() else len(codes)
+    return before[fallen], after[fallen]
+
+
+def _named_behind(block: Block) -> tuple[np.ndarray, np.ndarray]:
+    """Samples behind a label of their id: the row before the label, and the first such sample's."""
+    named, rows = set(block.labels.ids), dict[Value, list[int]]()
+    for row, id in enumerate(block.label_ids or ()) if named else ():
+        if id in named:
+            rows.setdefault(id, []).append(row)
+    found = []
+    for id, before in zip(block.labels.ids, block.labels.before, strict=True):
+        behind = rows.get(id, [])[bisect_left(rows.get(id, []), before) :]
+        found += [(before - 1, row) for row in behind[:1]]
+    told = np.array(found, dtype=np.int64).reshape(-1, 2)
+    return told[:, 0], told[:, 1]
+
+
+def _cuts(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[int]:
+    """Where to cut so that no pair of rows is in one piece: as few places as can be, in their order."""
+    before, after = (np.concatenate(rows) for rows in zip(*pairs, strict=True))
+    order, places, last = after.argsort(), list[int](), -1
+    for first, second in zip(before[order].tolist(), after[order].tolist(), strict=True):
+        if first >= last:
+            places.append(second)
+            last = second
+    return places

@@ -20,7 +20,7 @@ from atipico.features.layout import Layout
 from atipico.features.memory import Memory
 from atipico.features.spec import LABEL, VALUE, FeatureSpec, LabelSpec
 
-_FORM = 4  # of what `save` gives; another one is refused like other features
+_FORM = 5  # of what `save` gives; another one is refused like other features
 
 
 class Plan:

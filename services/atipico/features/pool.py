@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -83,7 +83,8 @@ class Pool:
             for row in late.nonzero()[0]:
                 triple = tuple(int(new[name][row]) for name in ORDER)
                 at[row], floor[row], repeat[row] = self._insert(int(codes[row]), triple, bool(held[row]))
-            on_time = held & ~late
+            begin, on_time = self._runs[0, codes], held & ~late
+            floor[~late] = begin[~late]
             at[~late] = (begin + self._runs[1, codes] + keyed.earlier(on_time))[~late]
         else:
             on_time = held
@@ -115,9 +116,7 @@ class Pool:
         """Put a late entry where it belongs; they are rare. Returns its place, its floor, whether it was there."""
         begin, length, _ = self._runs[:, code].tolist()
         end, floor = begin + length, int(self.first_alive(np.array([code]))[0])
-        at = begin + int(np.searchsorted(self.order["clock"][begin:end], triple[0]))
-        while at < end and self._triple(at) < triple:
-            at += 1
+        at = bisect_left(range(end), triple, begin, key=self._triple)
         there = at < end and self._triple(at) == triple
         if there != held:
             for column in self._all():
@@ -126,6 +125,9 @@ class Pool:
                 else:
                     column[at : end - 1] = column[at + 1 : end].copy()
             self._runs[1, code] += 1 if held else -1
+        if there and not held and at >= floor:  # windows that count would reach one farther back, tidied up or not
+            self._runs[:, code] += (floor - begin, begin - floor, begin - floor)
+            self._waste += floor - begin
         if held:
             for name, value in zip(ORDER, triple, strict=True):
                 self.order[name][at] = value

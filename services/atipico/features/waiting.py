@@ -10,9 +10,9 @@ import numpy as np
 
 from atipico.wire.sample import Value
 
-MOST_WAITING = 500_000  # samples of a job; beyond it those that wait longest are given up
+MOST_WAITING = 500_000  # samples of a job that may come after one before its label is given up
 
-_INTS = ("clock", "id", "series", "row")  # row: its place in the block that it came with, -1 for an earlier one
+_INTS = ("clock", "id", "series", "number")  # number: how many samples of the job came before
 
 
 class Waiting:
@@ -28,6 +28,7 @@ class Waiting:
         self.ints: dict[Any, np.ndarray] = {name: np.zeros(0, dtype=np.int64) for name in _INTS}
         self.codes: dict[Any, np.ndarray] = {one: np.zeros(0, dtype=np.int64) for one in by}
         self.columns: dict[Any, np.ndarray] = {name: np.zeros(0) for name in columns}
+        self._seen = 0  # samples, before this block
         self._cleaned = 0  # how many waited after the last look for those whose time is over
 
     def __len__(self) -> int:
@@ -37,19 +38,27 @@ class Waiting:
         self,
         ids: Sequence[Value | None],
         repeats: np.ndarray,
+        now: np.ndarray,
         ints: Mapping[Any, np.ndarray],
         codes: Mapping[Any, np.ndarray],
     ) -> np.ndarray:
         """The slot of each sample that begins to wait, int64 (m,), its columns still to be written; -1 for the others.
 
-        repeats: bool (m,). A sample that was there before waits already, as it was then, or has had its label.
+        repeats: bool (m,). A sample that was there before waits already, as it was then, or has had its label. now:
+        the job's clock with each, ns. Where an id comes again the first of its samples waits, until its time is over.
         """
-        known, slots = self._slots, np.full(len(ids), -1, dtype=np.int64)
-        first: dict[Value, int] = {}  # the same id twice in a block: the first of them waits
+        slots, known = np.full(len(ids), -1, dtype=np.int64), self._slots
+        ints = {**ints, "number": self._seen + np.arange(len(ids))}
+        first: dict[Value, int] = {}
         for row in (~repeats).nonzero()[0].tolist():
             id = ids[row]
-            if id is not None and id not in known:
-                first.setdefault(id, row)
+            if id in first:
+                over = self._is_over(ints, first[id], now[row], ints["number"][row])
+            else:
+                over = id not in known or self._is_over(self.ints, known[id], now[row], ints["number"][row])
+            if over and id is not None:
+                first[id] = row
+        self._free.extend(known[id] for id in first if id in known)
         rows = np.array(list(first.values()), dtype=np.int64)
         slots[rows] = self._take(len(rows))
         known.update(zip(first, slots[rows].tolist(), strict=True))
@@ -58,8 +67,14 @@ class Waiting:
                 of[name][slots[rows]] = values[rows]
         return slots
 
+    def _is_over(self, of: Mapping[str, np.ndarray], at: Any, now: Any, seen: Any) -> Any:
+        """Whether samples wait no more: time has passed, or others have come. of: clock and number, at these places."""
+        return (now - of["clock"][at] > self._within) | (seen - of["number"][at] > MOST_WAITING)
+
     def _take(self, many: int) -> list[int]:
-        free, self._free = self._free[:many], self._free[many:]
+        left = max(0, len(self._free) - many)
+        free = self._free[left:]
+        del self._free[left:]
         have = len(self.ints["clock"])
         if (missing := many - len(free)) > 0:
             grown = max(missing, have // 2)
@@ -74,29 +89,26 @@ class Waiting:
         """The labels, by their places, whose sample waits for them, and its slot, which stays until `release`; then how
         many others came too late.
 
-        before: the row of this block that each label came before. now: the job's clock when it came, ns.
+        before: the row of this block that each label came before; no sample of its id came behind. now: the job's
+        clock when it came, ns.
         """
         found = list(map(self._slots.pop, ids, repeat(-1)))
         slots = np.array(found, dtype=np.int64)
         places = (slots >= 0).nonzero()[0]
-        early = self.ints["row"][slots[places]] >= before[places]
-        self._slots.update((ids[place], int(slots[place])) for place in places[early].tolist())
-        late = (now[places] - self.ints["clock"][slots[places]] > self._within) & ~early
-        self._free.extend(slots[places[late]].tolist())
-        places = places[~(early | late)]
-        return places, slots[places], int(late.sum())
+        over = self._is_over(self.ints, slots[places], now[places], self._seen + before[places])
+        self._free.extend(slots[places[over]].tolist())
+        places = places[~over]
+        return places, slots[places], int(over.sum())
 
-    def release(self, added: np.ndarray, popped: np.ndarray, now: int) -> None:
-        """The block is over: slots that were popped are free, and so are those of samples whose time is over."""
-        self.ints["row"][added[added >= 0]] = -1
+    def release(self, samples: int, popped: np.ndarray, now: int) -> None:
+        """A block of so many samples is over: slots that were popped are free, and so are those that wait no more."""
+        self._seen += samples
         self._free.extend(popped.tolist())
         if len(self._slots) <= 2 * self._cleaned + 4096:
             return
-        clock = self.ints["clock"]
-        waiting = np.sort(clock[list(self._slots.values())])
-        least = max(now - self._within, int(waiting[-MOST_WAITING] if len(waiting) > MOST_WAITING else waiting[0]))
-        late = [id for id, slot in self._slots.items() if clock[slot] < least]
-        self._free.extend(self._slots.pop(id) for id in late)
+        over = self._is_over(self.ints, list(self._slots.values()), now, self._seen)
+        gone = [id for id, out in zip(self._slots, over.tolist(), strict=True) if out]
+        self._free.extend(self._slots.pop(id) for id in gone)
         self._cleaned = len(self._slots)
 
     def keep_keys(self, by: tuple[str, ...], kept: np.ndarray, many: int) -> None:
@@ -112,6 +124,7 @@ class Waiting:
         """Plain values that `restore` makes the same samples of."""
         slots = np.array(list(self._slots.values()), dtype=np.int64)
         return {
+            "seen": self._seen,
             "ids": list(self._slots),
             "codes": [column[slots].tobytes() for column in self.codes.values()],
             "ints": [column[slots].tobytes() for column in self.ints.values()],
@@ -131,4 +144,5 @@ class Waiting:
         for by, codes in self.codes.items():
             if len(ids) and not 0 <= codes.min() <= codes.max() < keys[by]:
                 raise ValueError(f"a sample that waits is of a key by {by} that there is not")
+        self._seen = int(saved["seen"])
         self._slots, self._free, self._cleaned = {id: slot for slot, id in enumerate(ids)}, [], len(ids)
