@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import orjson
 import structlog
 
 from atipico.errors import Refused
@@ -59,6 +60,19 @@ def start(part: str) -> None:
 def _for_people() -> Any:
     colours, plain = "NO_COLOR" not in os.environ, structlog.dev.plain_traceback
     return structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)
+
+
+def in_words(line: str) -> str:
+    """A line that a part wrote for programs as a terminal would have it, less the part's name; others as they are."""
+    try:
+        told = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return line
+    if not isinstance(told, dict) or not {"part", "event"} <= told.keys():
+        return line
+    told.pop("part")
+    trace = told.pop("exception", "")
+    return str(_for_people()(None, "", told)) + (f"\n{trace}" if trace else "")
 
 
 _for_programs = structlog.processors.JSONRenderer()

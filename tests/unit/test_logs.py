@@ -91,3 +91,16 @@ def served(given: str) -> str:
     assert [headers[logs.REQUEST_ID]] == seen
     assert logs.request() == ""
     return seen[0]
+
+
+def test_a_line_for_programs_is_shown_in_words_and_others_stay(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    [line] = said("logs.start('pump')\nstructlog.get_logger().warning('waits', tries=3)")
+
+    shown = logs.in_words(line)
+
+    assert "warning" in shown
+    assert "waits" in shown
+    assert "tries=3" in shown
+    assert not {"{", "pump"} & {*shown, *shown.split()}
+    assert [logs.in_words(other) for other in ("plain", "5", '{"x": 1}')] == ["plain", "5", '{"x": 1}']
