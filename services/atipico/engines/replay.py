@@ -18,9 +18,11 @@ from atipico.features.plan import Plan
 from atipico.registry.jobs import Job
 from atipico.registry.models import Model
 from atipico.registry.scorer import ModelScorer
-from atipico.sources.blocks import BLOCK, Block, Blocks, Column
+from atipico.sources.blocks import Block, Blocks, Column
 from atipico.sources.file import File
 from atipico.wire.sample import Score, Value
+
+BLOCK = 16_384  # rows worked on at once; with more it is hardly faster and takes more memory
 
 
 class Out(Protocol):
@@ -117,7 +119,7 @@ def _rows(
 ) -> tuple[np.ndarray, np.ndarray, Blocks]:
     """The name and the own time of each row, and all rows in blocks."""
     named = [source.id_field] if source.id_field else []
-    whole = source.whole([*known.needs, *named])
+    whole = source.whole([*known.needs, *named], kinds=False)
     if wrong := lacks_labels(job, source, whole.label):
         if warn is None:
             raise Refused(wrong)

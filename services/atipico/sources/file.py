@@ -90,10 +90,11 @@ class File:
         after = {"row": row, "label_row": label_row, "clock": clock} if samples else dict(position)
         return Batch(samples, labels, after)
 
-    def whole(self, names: Sequence[str]) -> Whole:
-        """All rows at once with the fields `names`, for training: what `read` gives, as arrays and with every label.
+    def whole(self, names: Sequence[str], kinds: bool = True) -> Whole:
+        """All rows at once with the fields `names`: what `read` gives, as arrays and with every label.
 
-        A row without any field is among them, with none. Raises Refused for a field that the file does not have.
+        A row without any field is among them, with none. kinds: whether those of anomalies are read too. Raises Refused
+        for a field that the file does not have.
         """
         if unknown := [name for name in names if name not in self._names]:
             raise Refused(f"{self.path}: no field {unknown[0]!r}{nearest(unknown[0], self._names)}")
@@ -102,11 +103,11 @@ class File:
         wanted = list(dict.fromkeys([*(name for name in names if name != "event_time"), *shard_key]))
         cells = [self._clock, *(cell_sql(d.fields[name], types[d.fields[name]]) for name in wanted)]
         label = d.label.column if d.label else None
-        kinds = d.label.kinds if d.label and d.label.kinds in types else None
+        told = d.label.kinds if kinds and d.label and d.label.kinds in types else None
         asked = [
             *cells,
             *([truth_sql(label, types)] if label else []),
-            *([f"CAST({quoted(kinds)} AS VARCHAR)"] if kinds else []),
+            *([f"CAST({quoted(told)} AS VARCHAR)"] if told else []),
         ]
         time, *found = arrays_of(self.path, asked)
         fields = {"event_time": time, **dict(zip(wanted, map(_finite, found), strict=False))}
@@ -114,7 +115,7 @@ class File:
             {name: fields[name] for name in dict.fromkeys(["event_time", *names])},
             self._series(fields[d.shard.key]) if d.shard else np.full(len(time), ""),
             _labels(found[len(wanted)]) if label else np.full(len(time), -1, dtype=np.int8),
-            np.ma.filled(found[-1], "") if kinds else None,
+            np.ma.filled(found[-1], "") if told else None,
         )
 
     def _series(self, keys: np.ndarray) -> np.ndarray:
