@@ -15,6 +15,7 @@ from atipico.features.keys import Key
 from atipico.wire.sample import Value
 
 MOST_VALUE = 1e100  # either way: the squares of a full window stay finite, as one that is not would spoil its key
+MOST_CLOCK = 2**62  # ns since 1970 either way, the year 2116: spans can be added to it
 
 Column = Sequence[Value | None] | np.ndarray
 Columns = Mapping[str, Column]
@@ -109,6 +110,8 @@ class Wanted(NamedTuple):
         for name in dict.fromkeys(key for by in self.by for key in by):
             _check_key(name, columns[name], refused)
         clock = _ticks(self.clock, columns[self.clock], refused) if self.clock else np.asarray(times, dtype=np.int64)
+        for row in np.flatnonzero((clock > MOST_CLOCK) | (clock < -MOST_CLOCK)).tolist():
+            refused.setdefault(row, f"the job's clock is {clock[row]}; ns since 1970 were needed, from 1823 to 2116")
         good = np.array([row for row in range(m) if row not in refused]) if refused else np.arange(m)
         rows = good.astype(np.int64)
         keys = {by: _keys(by, groups, columns, rows, bool(refused)) for by in self.by}
@@ -146,11 +149,13 @@ def _keys(by: tuple[str, ...], groups: Sequence[str], columns: Columns, rows: np
 
 
 def _check_key(name: str, column: Column, refused: dict[int, str]) -> None:
-    if isinstance(column, np.ndarray) or None not in column:
+    if isinstance(column, np.ndarray) and column.dtype.kind not in "fO":
+        return
+    if not isinstance(column, np.ndarray) and not {float, type(None)} & set(map(type, column)):
         return
     for row, value in enumerate(column):
-        if value is None:
-            refused.setdefault(row, f"field {name} is missing; a feature is kept by it")
+        if value is None or value != value:  # no NaN is the key of another sample
+            refused.setdefault(row, f"field {name} is {_shown(value)}; a feature is kept by it")
 
 
 def _floats(name: str, column: Column, words: bool, refused: dict[int, str]) -> np.ndarray:

@@ -3,6 +3,7 @@
 import numpy as np
 
 _HOUR, _DAY = 3600 * 10**9, 86_400 * 10**9
+_FARTHEST = 2.0**62  # ns either way; what is no time has a date too
 
 
 def hour(newest: np.ndarray) -> np.ndarray:
@@ -28,4 +29,6 @@ def month(newest: np.ndarray) -> np.ndarray:
 
 
 def _dates(newest: np.ndarray, unit: str) -> np.ndarray:
-    return newest.astype(np.int64).astype("datetime64[ns]").astype(f"datetime64[{unit}]")
+    times: np.ndarray = np.clip(newest, -_FARTHEST, _FARTHEST).astype(np.int64)
+    dates: np.ndarray = times.astype("datetime64[ns]").astype(f"datetime64[{unit}]")
+    return dates

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from atipico.features.block import Block
+from atipico.features.block import MOST_CLOCK, Block
 from atipico.features.keys import Keyed, Keys
 from atipico.features.layout import By, Group, Layout, Of
 from atipico.features.pool import MOST_SAMPLES, Placed, Pool, first_after
@@ -19,7 +19,7 @@ from atipico.metrics import FORGOTTEN_KEYS, OUT_OF_ORDER, REFUSED
 from atipico.wire.sample import Value
 
 MOST_KEYS = 1_000_000  # of one `by`; beyond it those that slept longest are forgotten
-_LONG_AGO = -(2**62)  # ns; before the first sample
+_LONG_AGO = -MOST_CLOCK  # ns; before the first sample
 
 
 class Told(NamedTuple):
@@ -210,6 +210,8 @@ class Memory:
         """Become what `save` told of. Raises ValueError, KeyError or TypeError, changing nothing, for anything else."""
         other = Memory(self._layout)
         now, keys, pools, waiting = saved
+        if not abs(now) <= MOST_CLOCK:
+            raise ValueError(f"a clock of {now} ns")
         for by, known in zip(self._keys, keys, strict=True):
             other._keys[by] = Keys([tuple(key) if isinstance(key, list) else key for key in known])
         for (of, pool), one in zip(other._pools.items(), pools, strict=True):

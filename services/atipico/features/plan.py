@@ -14,7 +14,7 @@ import numpy as np
 
 from atipico.errors import Refused
 from atipico.features import FEATURES, INSTANT
-from atipico.features.block import NO_LABELS, Block, Columns, Labels, Rows, Wanted
+from atipico.features.block import MOST_VALUE, NO_LABELS, Block, Columns, Labels, Rows, Wanted
 from atipico.features.keys import Keyed
 from atipico.features.layout import Layout
 from atipico.features.memory import Memory
@@ -75,7 +75,8 @@ class Plan:
             for at, spec in mine:
                 if spec.kind not in FEATURES:
                     matrix[:, at] = _instant(spec, values)
-            values |= {spec.name: matrix[:, at] for at, spec in mine if spec.name in self._layout.read}
+            read = [(at, spec.name) for at, spec in mine if spec.name in self._layout.read]
+            values |= {name: np.clip(matrix[:, at], -MOST_VALUE, MOST_VALUE) for at, name in read}
         self._memory.end(begun)
         return matrix
 
@@ -87,7 +88,7 @@ class Plan:
         """Go back to what was saved. Raises Refused, changing nothing, when it is of other features."""
         try:
             shape, kept = msgspec.msgpack.decode(saved)
-        except (msgspec.DecodeError, ValueError, TypeError) as error:
+        except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
             raise Refused(f"checkpoint of {len(saved)} bytes can't be read: {error}") from error
         if shape != self.shape:
             raise Refused(f"checkpoint is of features {shape}, the job now has {self.shape}")

@@ -5,6 +5,8 @@ import numpy as np
 from atipico.errors import Refused
 from atipico.ports import Past, with_newest
 
+MOST_K = 1e6
+
 
 @with_newest
 def median(newest: np.ndarray, past: Past) -> np.ndarray:
@@ -29,8 +31,8 @@ def fence(newest: np.ndarray, past: Past, *, k: float = 1.5) -> np.ndarray:
     What lies above stands out from the rest, however the rest is scaled. The newest included; its own
     value for an empty window. Source: J. W. Tukey, Exploratory Data Analysis, 1977.
     """
-    if isinstance(k, bool) or not isinstance(k, int | float) or not 0 <= k < np.inf:
-        raise Refused(f"k = {k!r}: needed a number of 0 or more, such as 1.5")
+    if isinstance(k, bool) or not isinstance(k, int | float) or not 0 <= k <= MOST_K:
+        raise Refused(f"k = {k!r}: needed a number from 0 to {MOST_K:g}, such as 1.5")
     upper = past.quantile(0.75)
     return np.where(past.samples > 0, upper + k * (upper - past.quantile(0.25)), newest)
 
