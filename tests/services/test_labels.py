@@ -161,8 +161,9 @@ def test_a_file_that_lacks_a_column_or_has_nothing_right_is_refused(payments, at
     assert "(and 1 more like it)" in wrong.stderr
 
 
-def test_many_labels_find_their_samples_however_these_lie_in_answers(client, monkeypatch):
-    monkeypatch.setattr(pages, "ROWS", 7)
+@pytest.mark.parametrize("rows", [2, 7])
+def test_many_labels_find_their_samples_however_these_lie_in_answers(client, monkeypatch, rows):
+    monkeypatch.setattr(pages, "ROWS", rows)
     at = time.time_ns() - 60 * S  # four shards at each time, so that pages end between samples of one time
     client.write([Sample("p", {"shard": str(n % 4)}, {"id": n}, at + n // 4) for n in range(100)])
 
@@ -244,6 +245,7 @@ def test_the_k_may_be_people_of_whom_each_is_found_once(judged):
 
     # day 0: customers 7 (.9, true) and 8 (.7, not); day 1: 7 was found, so 8 (.4, true) and 9 (.1, not).
     assert found["precision_at_k"] == (1 / 2 + 1 / 2) / 2
+    assert judged.evaluate("payments", last="1d", k=2, key="shard")["precision_at_k"] == (1 / 2 + 0 / 2) / 2
 
 
 def test_figures_are_the_same_however_outcomes_lie_in_answers(judged, monkeypatch):
