@@ -10,7 +10,7 @@ from atipico.errors import NotYet
 from atipico.stream.jobs import readable_jobs
 from atipico.stream.ledger import KEPT, Ledger, Mark
 from atipico.stream.outcomes import OutcomeLines
-from atipico.stream.pending import Pending
+from atipico.stream.pending import MOST_BYTES, Pending
 from atipico.wire.lines import parse
 from atipico.wire.points import AnswerWriter, write_point
 from atipico.wire.sample import Sample, Score, outcome, sample_tags
@@ -84,6 +84,25 @@ def test_the_sender_is_held_while_too_many_are_unanswered():
     pending.answered([answer(1)])
 
     assert pending.wait_for_room(0)
+
+
+def test_labels_alone_hold_the_sender_until_the_agent_has_answered_something_behind_them():
+    behind, snapshot = Pending(most=10), Pending(most=10)
+    for pending in (behind, snapshot):
+        pending.add([("a", 1)], 100)
+        pending.add([], MOST_BYTES)
+    behind.add([("b", 2)], 100)
+    snapshot.add_snapshot(7)
+
+    for pending in (behind, snapshot):
+        pending.answered([answer(1)])
+        pending.answered([])  # as with a keepalive, which is answered before them
+        assert not pending.wait_for_room(0)
+    behind.answered([answer(2)])
+    snapshot.snapshot_taken()
+
+    assert behind.wait_for_room(0)
+    assert snapshot.wait_for_room(0)
 
 
 def test_a_snapshot_nobody_asked_for_is_not_committed():

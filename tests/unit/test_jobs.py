@@ -56,6 +56,8 @@ def test_a_job_with_a_detector_has_its_fields_and_no_features(job):
         ('model = "m"\n[features]\nx = "x"', "stream is missing"),
         ('modl = "m"\n', "did you mean 'model'"),
         ('scores = "s"\n' + MODEL, "never ends"),
+        (MODEL + '[labels]\nid = "x"\nstream = "s"', "labels need a stream of their own"),
+        (MODEL + '[labels]\nid = "x"\nstream = "scores"', "labels need a stream of their own"),
     ],
 )
 def test_a_wrong_job_says_what_was_needed(job, text, why):

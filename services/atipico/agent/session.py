@@ -51,7 +51,7 @@ class Session:
         self._inbox: Inbox[Request] = Inbox(_INBOX_BYTES)
         self._outbox = Outbox(connection, _OUTBOX_BYTES)
         self._work: Work | None = None
-        self._name, self._seen = "", 0  # what the host calls this session, and its points that were worked on
+        self._name, self._seen = "", 0  # what the host calls this session, and its samples that were worked on
         self.stop = threading.Event()  # nobody wants the answers any more
 
     def run(self) -> None:
@@ -120,7 +120,7 @@ class Session:
         with logs.about(logs.batch(self._name, self._seen, len(points))):
             answers = self._opened().answers(points)
             log.debug("scored", points=len(points))
-        self._seen += len(points)
+        self._seen += len(answers)  # not labels, which the host does not count
         return answers
 
     def _answer(self, request: Request) -> Response:

@@ -62,6 +62,8 @@ def _job(name: str, table: dict[str, Any]) -> Job:
     job = Job(name=name, sinks=sinks, **{"model": "", **table, **who})
     if job.stream == job.scores:
         raise Refused(f"stream = {job.stream!r}: a job that reads its own scores never ends")
+    if job.labels and job.labels.stream in (job.stream, job.scores):
+        raise Refused(f"[labels] stream = {job.labels.stream!r}: labels need a stream of their own")
     return job
 
 

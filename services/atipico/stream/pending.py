@@ -28,8 +28,9 @@ class Pending:
         self._most, self._bytes = most, 0
         self.sent = self.taken = 0  # samples of this session so far, and those of them that were answered
         self._samples: deque[tuple[str, int]] = deque()  # head of the outcome, time
-        self._blocks: deque[tuple[int, int]] = deque()  # `sent` behind a block, its bytes
+        self._blocks: deque[tuple[int, int]] = deque()  # `taken` once the agent has worked on a block, its bytes
         self._offsets: deque[int] = deque()  # one for each snapshot that was asked for
+        self._added, self._before = 0, deque[int]()  # blocks in all, and before each snapshot
         self._changed = threading.Condition()
 
     def wait_for_room(self, timeout_s: float) -> bool:
@@ -40,16 +41,22 @@ class Pending:
             )
 
     def add(self, samples: list[tuple[str, int]], size: int = 0) -> None:
-        """Samples that are about to be sent, in their order. size: bytes of their points."""
+        """Samples that are about to be sent, in their order. size: bytes of their points and of the labels with them.
+
+        Labels alone have no answer: that they were worked on is known by what is answered behind them.
+        """
         with self._changed:
             self._samples.extend(samples)
             self.sent += len(samples)
             self._bytes += size
-            self._blocks.append((self.sent, size))
+            self._added += 1
+            self._blocks.append((self.sent if samples else self.sent + 1, size))
 
     def add_snapshot(self, offset: int) -> None:
         """A snapshot that is about to be asked for; `offset` is where the samples sent so far end."""
-        self._offsets.append(offset)
+        with self._changed:
+            self._offsets.append(offset)
+            self._before.append(self._added)
 
     def answered(self, answers: list[bytes]) -> list[Row]:
         """The rows of answers, given as they came. Raises NotYet when they are not the next ones."""
@@ -79,8 +86,13 @@ class Pending:
         return self._offsets[0]
 
     def snapshot_taken(self) -> None:
-        """The snapshot that was asked for is dealt with."""
-        self._offsets.popleft()
+        """The snapshot that was asked for is dealt with, and so is all that was sent before."""
+        with self._changed:
+            self._offsets.popleft()
+            before = self._before.popleft()
+            while self._blocks and self._added - len(self._blocks) < before:
+                self._bytes -= self._blocks.popleft()[1]
+            self._changed.notify()
 
     def __len__(self) -> int:
         return len(self._samples)
