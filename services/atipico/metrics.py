@@ -36,6 +36,7 @@ LAG = Gauge(
 )
 FORGOTTEN_KEYS = Counter("atipico_forgotten_keys", "Keys whose windows were dropped because there were too many.")
 OUT_OF_ORDER = Counter("atipico_out_of_order", "Samples that features met late or again, with the reason.", ["reason"])
+KEYS = Gauge("atipico_keys", "Keys whose windows are remembered: awake in memory, asleep on disk.", ["stream", "state"])
 RESTARTS = Counter("atipico_restarts", "Times the supervisor started a part again.", ["part"])
 UP = Gauge("atipico_up", "Whether a part runs and has said that it is ready: 1 or 0; the supervisor's view.", ["part"])
 BACKLOG = Gauge("atipico_backlog", "What waits in this part, by kind and unit.", ["what"])

@@ -16,13 +16,13 @@ class Checkpoints:
     """The checkpoints of one job in a folder of their own. Ids grow."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def ids(self) -> list[int]:
         """The ids on disk, oldest first."""
-        if not self._folder.is_dir():
+        if not self.folder.is_dir():
             return []
-        return sorted(int(path.stem) for path in self._folder.glob("*.checkpoint") if path.stem.isdigit())
+        return sorted(int(path.stem) for path in self.folder.glob("*.checkpoint") if path.stem.isdigit())
 
     def save(self, state: bytes) -> int:
         """Keep a state; returns its id once it is on disk. Raises NotYet when the disk does not take it."""
@@ -30,7 +30,7 @@ class Checkpoints:
         number = known[-1] + 1 if known else 1
         draft = self._path(number).with_suffix(".draft")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             with draft.open("wb") as file:
                 file.write(hashlib.sha256(state).digest())
                 file.write(state)
@@ -57,4 +57,4 @@ class Checkpoints:
         return data[_HASH_BYTES:]
 
     def _path(self, number: int) -> Path:
-        return self._folder / f"{number}.checkpoint"
+        return self.folder / f"{number}.checkpoint"

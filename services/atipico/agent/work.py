@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -47,7 +48,7 @@ class JobWork:
     """A job: what it knows, and the scorer of its model. The state belongs to the job, not to a connection."""
 
     def __init__(self, job: Job, checkpoints: Checkpoints) -> None:
-        self.job, self._known = job, knowledge(job)
+        self.job, self._known = job, knowledge(job, checkpoints.folder)
         self._checkpoints, self._writer = checkpoints, AnswerWriter()
         self.live = False  # whether a sample entered since the process started
 
@@ -81,9 +82,12 @@ class JobWork:
         self._known.restore(self._checkpoints.load(number))
 
 
-def knowledge(job: Job) -> Plan | Watch:
-    """What a job remembers of its samples, still empty: the features of its model, or its detector's windows."""
-    return Watch(job.detector, job.clock) if job.detector else Plan(job.features, job.clock, job.labels)
+def knowledge(job: Job, folder: Path | None = None) -> Plan | Watch:
+    """What a job remembers of its samples, still empty: the features of its model, or its detector's windows.
+
+    folder: where the keys of a model's features sleep; None: they don't.
+    """
+    return Watch(job.detector, job.clock) if job.detector else Plan(job.features, job.clock, job.labels, folder)
 
 
 def judged(

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from atipico.wire.sample import Value
 
 Key = Value | tuple[Value, ...]
+
+
+def as_key(saved: Any) -> Key:
+    """A key as it was before it became plain values."""
+    return tuple(saved) if isinstance(saved, list) else saved
 
 
 class Keys:
@@ -30,6 +35,10 @@ class Keys:
                 codes.setdefault(key, len(codes))
             numbers = list(map(codes.__getitem__, keys))
         return np.array(numbers, dtype=np.int64)
+
+    def unknown(self, keys: Sequence[Key]) -> list[Key]:
+        """Those of the keys that have no number, each once."""
+        return [key for key in dict.fromkeys(keys) if key not in self.codes]
 
     def keep(self, kept: np.ndarray) -> None:
         """Forget all but the keys of these numbers, which are numbered anew in their order."""

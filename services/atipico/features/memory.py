@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from atipico.errors import Refused
+from atipico.features.asleep import Asleep
 from atipico.features.block import MOST_CLOCK, Block
-from atipico.features.keys import Keyed, Keys
+from atipico.features.keys import Keyed, Keys, as_key
 from atipico.features.layout import By, Group, Layout, Of
 from atipico.features.pool import MOST_SAMPLES, Placed, Pool, first_after
 from atipico.features.spec import LABEL
@@ -18,7 +20,9 @@ from atipico.features.windows import Windows, in_pieces
 from atipico.metrics import FORGOTTEN_KEYS, OUT_OF_ORDER, REFUSED
 from atipico.wire.sample import Value
 
-MOST_KEYS = 1_000_000  # of one `by`; beyond it those that slept longest are forgotten
+MOST_AWAKE = 200_000  # keys of one `by` where there is a place to sleep; beyond it those that came longest ago sleep
+MOST_ENTRIES = 10_000_000  # that the keys of one `by` have room for, in the same way
+MOST_KEYS = 1_000_000  # of one `by`, awake; beyond it those that came longest ago are forgotten
 _LONG_AGO = -MOST_CLOCK  # ns; before the first sample
 
 
@@ -50,10 +54,13 @@ class Begun(NamedTuple):
 
 
 class Memory:
-    """The pools of a job, block by block: `begin`, then for each stage `write` and `windows`, then `end`."""
+    """The pools of a job, block by block: `begin`, then for each stage `write` and `windows`, then `end`.
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout, self._labels = layout, layout.labels
+    asleep: where keys sleep, None for nowhere.
+    """
+
+    def __init__(self, layout: Layout, asleep: Asleep | None = None) -> None:
+        self._layout, self._labels, self._asleep = layout, layout.labels, asleep
         self._columns = {of: layout.columns(of) for of in layout.pools}
         self._begins = {of: layout.begins(of) for of in layout.pools}
         self.forget()
@@ -66,6 +73,8 @@ class Memory:
         by = tuple(dict.fromkeys(of.by for of in self._pools if of.labels))
         self._waiting = Waiting(by, self._layout.waiting, within)
         self._now = _LONG_AGO
+        if self._asleep is not None:
+            self._asleep.forget()
 
     def cut(self, block: Block) -> Iterator[tuple[Block, Mapping[By, Keyed]]]:
         """Pieces in each of which the samples of a key come in order: all of it, unless some are late or repeated.
@@ -82,7 +91,26 @@ class Memory:
             yield piece, self._keyed(piece)
 
     def _keyed(self, block: Block) -> dict[By, Keyed]:
+        """The samples of a block by key, all keys awake."""
+        if self._asleep:  # and not when nothing sleeps
+            self._wake(self._asleep, block)
         return {by: Keyed.of(keys.codes_of(block.keys[by])) for by, keys in self._keys.items()}
+
+    def _wake(self, asleep: Asleep, block: Block) -> None:
+        """Have all keys awake that the samples of a block, or its labels, are of."""
+        for number, (by, keys) in enumerate(self._keys.items()):
+            wanted = keys.unknown(block.keys[by])
+            if by in self._waiting.codes and len(block.labels.ids):
+                wanted += keys.unknown(self._waiting.slept(block.labels.ids, by))
+            if wanted:
+                pools = self._pools_by(by)
+                woken, entries = asleep.take(number, wanted, [pool.width for pool in pools])
+                codes = keys.codes_of(woken)
+                for pool, of in zip(pools, entries, strict=True):
+                    pool.wake(codes, *of)
+
+    def _pools_by(self, by: By) -> list[Pool]:
+        return [pool for of, pool in self._pools.items() if of.by == by]
 
     def begin(self, block: Block, keyed: Mapping[By, Keyed]) -> Begun:
         """Take in a piece and the labels that came with it; what holds only some samples follows by `write`."""
@@ -117,7 +145,7 @@ class Memory:
         order = np.lexsort((series, id, due))
         labelled = labelled[order]
         values = np.asarray(block.labels.values, dtype=np.float64)[places[order]]
-        told = {by: Keyed.of(codes[labelled]) for by, codes in waiting.codes.items()}
+        told = {by: Keyed.of(waiting.codes_of(labelled, by, self._keys[by])) for by in waiting.codes}
         return slots, Told(labelled, values, {"clock": due[order], "id": id[order], "series": series[order]}, told)
 
     def write(self, begun: Begun, stage: int, values: Mapping[str, np.ndarray]) -> None:
@@ -182,41 +210,75 @@ class Memory:
         if len(begun.now):
             self._now = int(begun.now[-1])
         self._waiting.release(len(begun.now), begun.told.slots, self._now)
-        for by, keys in self._keys.items():
+        for number, (by, keys) in enumerate(self._keys.items()):
+            if self._asleep is not None and self._too_many(by) and self._asleep.takes:
+                self._put_to_sleep(self._asleep, number, by)
             if len(keys) > MOST_KEYS:
-                self._forget_keys(by, MOST_KEYS // 10)
+                kept, gone = self._longest_ago(by, MOST_KEYS // 10)
+                if by in self._waiting.codes:
+                    self._waiting.keep_keys(by, kept, len(keys))
+                self._keep(by, kept)
+                FORGOTTEN_KEYS.inc(len(gone))
+        if self._asleep is not None:
+            self._asleep.show(awake=sum(map(len, self._keys.values())))
 
-    def _forget_keys(self, by: By, many: int) -> None:
-        keys = self._keys[by]
-        pools = [pool for of, pool in self._pools.items() if of.by == by]
-        newest = np.maximum.reduce([pool.newest(len(keys)) for pool in pools])
-        kept = np.sort(np.argsort(newest, kind="stable")[many:])
-        if by in self._waiting.codes:
-            self._waiting.keep_keys(by, kept, len(keys))
-        for pool in pools:
+    def _too_many(self, by: By) -> bool:
+        """Whether more keys are awake, or have more entries, than should."""
+        many = len(self._keys[by])
+        return many > MOST_AWAKE or (many > 1 and sum(pool.room for pool in self._pools_by(by)) > MOST_ENTRIES)
+
+    def _put_to_sleep(self, asleep: Asleep, number: int, by: By) -> None:
+        """Have a tenth of the keys sleep, those that came longest ago; one with nothing to reach needs no place."""
+        self._let_labels_age()
+        kept, gone = self._longest_ago(by, -(-len(self._keys[by]) // 10))
+        names, entries = list(self._keys[by].codes), [pool.entries(gone) for pool in self._pools_by(by)]
+        some = np.add.reduce([lengths for lengths, _ in entries]) > 0
+        held = [(lengths[some], rows) for lengths, rows in entries]
+        if asleep.put(number, [names[code] for code in gone[some].tolist()], held):
+            if by in self._waiting.codes:
+                self._waiting.sleep_keys(by, kept, names)
+            self._keep(by, kept)
+
+    def _longest_ago(self, by: By, many: int) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of the other keys, and of so many whose newest entry is the oldest; each in their order."""
+        newest = np.maximum.reduce([pool.newest(len(self._keys[by])) for pool in self._pools_by(by)])
+        order = np.argsort(newest, kind="stable")
+        return np.sort(order[many:]), np.sort(order[:many])
+
+    def _keep(self, by: By, kept: np.ndarray) -> None:
+        for pool in self._pools_by(by):
             pool.keep_keys(kept)
-        keys.keep(kept)
-        FORGOTTEN_KEYS.inc(many)
+        self._keys[by].keep(kept)
 
-    def save(self) -> list[Any]:
-        """Plain values that `restore` makes the same memory of."""
+    def _let_labels_age(self) -> None:
+        """What a window may still reach of labels depends on how far the stream is."""
         for of, pool in self._pools.items():
             if of.labels:
                 pool.now = self._now
+
+    def save(self) -> list[Any]:
+        """Plain values that `restore` makes the same memory of. Raises NotYet when the disk does not take them."""
+        asleep = self._asleep.save() if self._asleep is not None else None
+        self._let_labels_age()
         keys, pools = [list(keys.codes) for keys in self._keys.values()], [one.save() for one in self._pools.values()]
-        return [self._now, keys, pools, self._waiting.save()]
+        return [self._now, keys, pools, self._waiting.save(), asleep]
 
     def restore(self, saved: Sequence[Any]) -> None:
-        """Become what `save` told of. Raises ValueError, KeyError or TypeError, changing nothing, for anything else."""
+        """Become what `save` told of. Raises, changing nothing, ValueError, KeyError or TypeError for anything else,
+        Refused when what slept is not there."""
         other = Memory(self._layout)
-        now, keys, pools, waiting = saved
+        now, keys, pools, waiting, asleep = saved
         if not abs(now) <= MOST_CLOCK:
             raise ValueError(f"a clock of {now} ns")
         for by, known in zip(self._keys, keys, strict=True):
-            other._keys[by] = Keys([tuple(key) if isinstance(key, list) else key for key in known])
+            other._keys[by] = Keys([as_key(key) for key in known])
         for (of, pool), one in zip(other._pools.items(), pools, strict=True):
             pool.restore(one, len(other._keys[of.by]))
         other._waiting.restore(waiting, {by: len(known) for by, known in other._keys.items()})
+        if self._asleep is not None:
+            self._asleep.restore(asleep)
+        elif asleep is not None:
+            raise Refused("keys sleep in a file of the job that is not here")
         self._pools, self._keys, self._waiting, self._now = other._pools, other._keys, other._waiting, int(now)
 
 

@@ -8,32 +8,41 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from atipico.errors import Refused
 from atipico.features import FEATURES, INSTANT
+from atipico.features.asleep import Asleep
 from atipico.features.block import MOST_VALUE, NO_LABELS, Block, Columns, Labels, Rows, Wanted
 from atipico.features.keys import Keyed
 from atipico.features.layout import Layout
 from atipico.features.memory import Memory
 from atipico.features.spec import LABEL, VALUE, FeatureSpec, LabelSpec
 
-_FORM = 5  # of what `save` gives; another one is refused like other features
+_FORM = 6  # of what `save` gives; another one is refused like other features
 
 
 class Plan:
     """The features of a job. One instance serves one job, its calls never overlap.
 
     clock: the field (int, ns) that windows run on, or "" for the sample's own time. labels: where the
-    job's labels come from, None for a job without. Raises Refused for features that can't be.
+    job's labels come from, None for a job without. folder: where keys sleep that are too many for the
+    memory; None: they are forgotten. Raises Refused for features that can't be.
     """
 
-    def __init__(self, specs: Sequence[FeatureSpec], clock: str = "", labels: LabelSpec | None = None) -> None:
+    def __init__(
+        self,
+        specs: Sequence[FeatureSpec],
+        clock: str = "",
+        labels: LabelSpec | None = None,
+        folder: Path | None = None,
+    ) -> None:
         self.columns = tuple(spec.name for spec in specs)
         self._layout = layout = Layout(specs, labels)
-        self._memory = Memory(layout)
+        self._memory = Memory(layout, Asleep(folder) if folder else None)
         self._wanted = Wanted(layout.numbers, layout.words, layout.by, clock, labels.id if labels else None)
         self.clock, self.numbers = clock, layout.numbers
         self.keys = tuple(dict.fromkeys(key for one in layout.by for key in one))
@@ -81,11 +90,14 @@ class Plan:
         return matrix
 
     def save(self) -> bytes:
-        """All that is remembered, as bytes that `restore` takes back exactly."""
+        """All that is remembered, as bytes that `restore` takes back exactly; of what sleeps only where it is.
+
+        Raises NotYet when the disk does not take what sleeps.
+        """
         return msgspec.msgpack.encode([self.shape, self._memory.save()])
 
     def restore(self, saved: bytes) -> None:
-        """Go back to what was saved. Raises Refused, changing nothing, when it is of other features."""
+        """Go back to what was saved. Raises Refused, changing nothing, for other features or if what slept is gone."""
         try:
             shape, kept = msgspec.msgpack.decode(saved)
         except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:

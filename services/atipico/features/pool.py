@@ -51,6 +51,16 @@ class Pool:
     def __len__(self) -> int:
         return int(self._runs[1].sum())
 
+    @property
+    def room(self) -> int:
+        """How many entries the keys have room for."""
+        return self._end - self._waste
+
+    @property
+    def width(self) -> int:
+        """How many columns an entry has."""
+        return len(self.order) + len(self.columns)
+
     def runs(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where the entries of each key begin and end."""
         self._number(codes)
@@ -159,26 +169,31 @@ class Pool:
         short = self._runs[1, keyed.keys] + keyed.counts > self._runs[2, keyed.keys]
         if short.any():
             self._move(keyed.keys[short], keyed.counts[short])
-            if self._waste > max(self._end // 2, _TINY):
-                self._tidy()
+            self._tidy()
 
     def _move(self, codes: np.ndarray, counts: np.ndarray) -> None:
         """Lay keys anew at the end, without what no window reaches, with room for `counts` and half as much again."""
         begin, length, room = self._runs[:, codes]
         alive = self.first_alive(codes)
         kept = begin + length - alive
-        wanted = kept + counts + (kept + counts) // 2 + 1
-        there = self._end + np.cumsum(wanted) - wanted
-        self._end += int(wanted.sum())
-        self._reserve(self._end + 1)  # one more, as windows are given by where they end
-        source, target = expand(alive, kept), expand(there, kept)
+        source, target = expand(alive, kept), self._lay(codes, kept, kept + counts)
         for column in self._all():
             column[target] = column[source]
         self._waste += int(room.sum())
+
+    def _lay(self, codes: np.ndarray, kept: np.ndarray, due: np.ndarray) -> np.ndarray:
+        """The places of so many kept entries a key, anew at the end, with room for all that are due and more."""
+        wanted = due + due // 2 + 1
+        there = self._end + np.cumsum(wanted) - wanted
+        self._end += int(wanted.sum())
+        self._reserve(self._end + 1)  # one more, as windows are given by where they end
         self._runs[:, codes] = there, kept, wanted
+        return expand(there, kept)
 
     def _tidy(self) -> None:
-        """Lay all keys together, each with the room it has."""
+        """Lay all keys together, each with the room it has, where much lies waste."""
+        if self._waste <= max(self._end // 2, _TINY):
+            return
         begin, length, room = self._runs
         there = np.cumsum(room) - room
         source, target = expand(begin, length), expand(there, length)
@@ -214,10 +229,25 @@ class Pool:
         self._waste += int(self._runs[2].sum() - self._runs[2, kept].sum())
         self._runs = self._runs[:, kept]
 
+    def entries(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What a window may still reach of these keys: how many each has; all of them, key by key, int64 (n, width)."""
+        self._number(codes)
+        alive = self.first_alive(codes)
+        kept = self._runs[0, codes] + self._runs[1, codes] - alive
+        places = expand(alive, kept)
+        return kept, np.stack([column[places].view(np.int64) for column in self._all()], axis=1)
+
+    def wake(self, codes: np.ndarray, lengths: np.ndarray, entries: np.ndarray) -> None:
+        """Take in keys that have nothing here, with what `entries` told of them."""
+        self._number(codes)
+        target = self._lay(codes, lengths, lengths)
+        for column, values in zip(self._all(), entries.T, strict=True):
+            column[target] = values.view(column.dtype)
+        self._tidy()
+
     def save(self) -> dict[str, Any]:
         """Plain values that `restore` makes the same pool of: what a window may still reach, key by key."""
-        codes = np.arange(self._runs.shape[1])
-        alive = self.first_alive(codes)
+        alive = self.first_alive(np.arange(self._runs.shape[1]))
         kept = self._runs[0] + self._runs[1] - alive
         entries = expand(alive, kept)
         columns = {**self.order, **self.columns}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from atipico.features.keys import Key, Keys, as_key
 from atipico.wire.sample import Value
 
 MOST_WAITING = 500_000  # samples of a job that may come after one before its label is given up
@@ -18,8 +19,9 @@ _INTS = ("clock", "id", "series", "number")  # number: how many samples of the j
 class Waiting:
     """Samples by the id that a label names them by.
 
-    by: the keys that label windows go by, of which each sample has a number. columns: what their entries
-    carry. within: ns on the job's clock behind which no label of a sample counts.
+    by: the keys that label windows go by, of which each sample has a number: the key's own while it is awake, -1 -
+    its place in `names` once it slept. columns: what their entries carry. within: ns on the job's clock behind which
+    no label of a sample counts.
     """
 
     def __init__(self, by: Sequence[tuple[str, ...]], columns: Sequence[str], within: int) -> None:
@@ -27,6 +29,7 @@ class Waiting:
         self._free: list[int] = []
         self.ints: dict[Any, np.ndarray] = {name: np.zeros(0, dtype=np.int64) for name in _INTS}
         self.codes: dict[Any, np.ndarray] = {one: np.zeros(0, dtype=np.int64) for one in by}
+        self.names: dict[Any, list[Key]] = {one: [] for one in by}
         self.columns: dict[Any, np.ndarray] = {name: np.zeros(0) for name in columns}
         self._seen = 0  # samples, before this block
         self._cleaned = 0  # how many waited after the last look for those whose time is over
@@ -115,10 +118,39 @@ class Waiting:
         """Of so many keys only those of these numbers stay, which are numbered anew; samples of others wait no more."""
         anew = np.full(many, -1, dtype=np.int64)
         anew[kept] = np.arange(len(kept))
-        self.codes[by] = anew[self.codes[by]]
-        gone = [id for id, slot in self._slots.items() if self.codes[by][slot] < 0]
+        codes = self.codes[by]
+        numbers = np.where(codes < 0, codes, anew[np.maximum(codes, 0)])
+        gone = [id for id, slot in self._slots.items() if codes[slot] >= 0 > numbers[slot]]
         self._free.extend(self._slots.pop(id) for id in gone)
-        self.codes[by] = np.maximum(self.codes[by], 0)
+        self.codes[by] = np.where(codes < 0, codes, np.maximum(numbers, 0))
+
+    def sleep_keys(self, by: tuple[str, ...], kept: np.ndarray, names: Sequence[Key]) -> None:
+        """Of the keys of these names only those of these numbers stay awake, which are numbered anew; samples of the
+        others wait all the same."""
+        slots = np.array(list(self._slots.values()), dtype=np.int64)
+        anew = np.full(len(names), -1, dtype=np.int64)
+        anew[kept] = np.arange(len(kept))
+        codes = self.codes[by][slots]
+        numbers = anew[np.maximum(codes, 0)]
+        sleeps = (codes < 0) | (numbers < 0)
+        asleep, places = np.unique(codes[sleeps], return_inverse=True)
+        self.codes[by] = np.zeros_like(self.codes[by])  # also where nobody waits: no number that there is not
+        self.codes[by][slots] = numbers
+        self.codes[by][slots[sleeps]] = -1 - places
+        self.names[by] = [names[code] if code >= 0 else self.names[by][-1 - code] for code in asleep.tolist()]
+
+    def slept(self, ids: Sequence[Value], by: tuple[str, ...]) -> list[Key]:
+        """The keys by name of the samples that these labels name."""
+        known = self._slots
+        codes = self.codes[by][[known[id] for id in ids if id in known]]
+        return [self.names[by][-1 - code] for code in codes[codes < 0].tolist()]
+
+    def codes_of(self, slots: np.ndarray, by: tuple[str, ...], keys: Keys) -> np.ndarray:
+        """The number of the key of the sample in each slot, int64 (m,); all are awake now."""
+        codes: np.ndarray = self.codes[by][slots]
+        if (slept := codes < 0).any():
+            codes[slept] = keys.codes_of([self.names[by][-1 - code] for code in codes[slept].tolist()])
+        return codes
 
     def save(self) -> dict[str, Any]:
         """Plain values that `restore` makes the same samples of."""
@@ -127,6 +159,7 @@ class Waiting:
             "seen": self._seen,
             "ids": list(self._slots),
             "codes": [column[slots].tobytes() for column in self.codes.values()],
+            "names": list(self.names.values()),
             "ints": [column[slots].tobytes() for column in self.ints.values()],
             "columns": [column[slots].tobytes() for column in self.columns.values()],
         }
@@ -141,8 +174,9 @@ class Waiting:
                 of[name] = np.frombuffer(data, dtype=of[name].dtype).copy()
                 if len(of[name]) != len(ids):
                     raise ValueError(f"{len(of[name])} of {name} for {len(ids)} samples that wait")
-        for by, codes in self.codes.items():
-            if len(ids) and not 0 <= codes.min() <= codes.max() < keys[by]:
+        for (by, codes), names in zip(self.codes.items(), saved["names"], strict=True):
+            self.names[by] = [as_key(name) for name in names]
+            if len(ids) and not -len(names) <= codes.min() <= codes.max() < keys[by]:
                 raise ValueError(f"a sample that waits is of a key by {by} that there is not")
         self._seen = int(saved["seen"])
         self._slots, self._free, self._cleaned = {id: slot for slot, id in enumerate(ids)}, [], len(ids)
