@@ -113,12 +113,16 @@ def any_value(feature: _F) -> _F:
 
 
 class ModelInfo(NamedTuple):
-    """What a scorer needs to be asked: columns in their order, and what is usual for each (mean, spread)."""
+    """What a scorer needs to be asked: columns in their order, and what is usual for each (mean, spread).
+
+    typical: a usual row, a number a column; empty where none is known.
+    """
 
     version: str
     columns: tuple[str, ...]
     threshold: float
     usual: Mapping[str, tuple[float, float]]
+    typical: tuple[float, ...] = ()
 
 
 class Scored(NamedTuple):

@@ -150,13 +150,13 @@ def outcomes(rows: Rows, scorer: Scorer, columns: Sequence[str] | None) -> list[
     info, scored, values = _scored(values, scorer, columns)
     told: list[Any] = [None] * m
     decided = scored.scores >= scored.threshold
-    why = Why(info)
+    flagged = decided.nonzero()[0]
+    reasons = dict(zip(flagged.tolist(), Why(info, scorer).of(values[flagged], scored.scores[flagged]), strict=True))
     for row, (at, score, anomalous) in enumerate(zip(good, scored.scores.tolist(), decided.tolist(), strict=True)):
         if row in scored.refused:
             told[at] = Score.refused(scored.refused[row], scored.threshold, scored.version)
         else:
-            reason = why.of(values[row]) if anomalous else ""
-            told[at] = Score(score, scored.threshold, anomalous, scored.version, True, reason)
+            told[at] = Score(score, scored.threshold, anomalous, scored.version, True, reasons.get(row, ""))
     for at, reason in rows.refused.items():
         told[at] = Score.refused(reason, scored.threshold, scored.version)
     return told
@@ -179,7 +179,8 @@ def _scored(values: np.ndarray, scorer: Scorer, columns: Sequence[str] | None) -
         if not len(laid):
             return info, Scored(np.empty(0), info.threshold, info.version, {}), laid
         try:
-            return info, scorer.score(laid), laid
+            scored = scorer.score(laid)
+            return scorer.info(), scored, laid
         except Swapped:
             continue
 

@@ -40,6 +40,7 @@ class ModelAnswer(BaseModel):
     digest: str = Field(description=f"of the columns: the header {COLUMNS} of a float64 block")
     threshold: float = Share
     usual: dict[str, tuple[float, float]] = Field(description="mean and spread of each column among usual samples")
+    typical: dict[str, float] = Field(description="a usual row: the median of the golden rows that are no anomalies")
     made_by: str
     trained_on: str
     metrics: dict[str, float]

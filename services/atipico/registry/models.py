@@ -67,6 +67,7 @@ class Model:
         self.id, self.threshold = manifest.id, manifest.threshold
         self.columns = tuple(manifest.columns)
         self.digest = digest(self.columns)
+        self.typical = _middle(self.references, manifest)
         self._raw, self._calibration = raw, calibration
 
     def score(self, rows: np.ndarray) -> np.ndarray:
@@ -84,12 +85,20 @@ class Model:
         return scores
 
     def _finite(self, rows: np.ndarray) -> np.ndarray:
-        raw = self._raw(rows)
+        return self.of_raw(self._raw(rows))
+
+    def of_raw(self, raw: np.ndarray) -> np.ndarray:
+        """The scores that raw ones become, float64 (m,) -> (m,): shares for an unsupervised model."""
         scores: np.ndarray = np.clip(raw if self._calibration is None else self._calibration(raw), 0.0, 1.0)
         return scores
 
+    @property
+    def references(self) -> np.ndarray:
+        """The golden rows that are no anomalies, float64 (r, k): samples of the training from the calmest on."""
+        return self.golden.rows[self.golden.scores < self.threshold]
+
     def info(self) -> ModelInfo:
-        return ModelInfo(self.id, self.columns, self.threshold, self.manifest.usual)
+        return ModelInfo(self.id, self.columns, self.threshold, self.manifest.usual, self.typical)
 
     def check(self) -> None:
         """Raises Refused when the golden rows do not get the scores that they must get."""
@@ -101,6 +110,13 @@ class Model:
                 f"model {self.id}: golden row {row} gets {scores[row]:.9g}, it must get {self.golden.scores[row]:.9g} "
                 f"within {EQUAL:g}; {_CURE}"
             )
+
+
+def _middle(references: np.ndarray, manifest: Manifest) -> tuple[float, ...]:
+    """Each column's median: a count stays a whole number that the model knows. The means where there is no row."""
+    if not len(references):
+        return tuple(manifest.usual[name][0] for name in manifest.columns)
+    return tuple(np.sort(references, axis=0)[(len(references) - 1) // 2].tolist())
 
 
 def load(folder: Path, largest: int = LARGEST) -> Model:

@@ -157,7 +157,8 @@ class HttpScorer:
         except Refused as error:  # the model may be registered a little later than the job that names it
             raise NotYet(str(error)) from error
         usual = {name: (float(mean), float(spread)) for name, (mean, spread) in told["usual"].items()}
-        return ModelInfo(told["id"], tuple(told["columns"]), float(told["threshold"]), usual)
+        typical = tuple(float(told["typical"][name]) for name in told["columns"]) if "typical" in told else ()
+        return ModelInfo(told["id"], tuple(told["columns"]), float(told["threshold"]), usual, typical)
 
     def _ask_scores(self, rows: np.ndarray) -> np.ndarray:
         info, begun = self.info(), time.monotonic()
@@ -166,7 +167,11 @@ class HttpScorer:
         HOPS.took("classify", time.monotonic() - begun)
         version = answer.getheader(classify.VERSION, info.version)
         if version != info.version:
-            self._info = info._replace(version=version, threshold=float(answer.getheader(classify.THRESHOLD)))
+            fresh = self._ask_info()
+            if fresh.columns != info.columns:  # swapped once more, for one that the rows were not made for
+                self._info = None
+                raise Swapped(f"model {version} was swapped for {fresh.version}, which has other columns")
+            self._info = fresh._replace(version=version, threshold=float(answer.getheader(classify.THRESHOLD)))
         return classify.to_scores(body, len(rows))
 
     def _ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
