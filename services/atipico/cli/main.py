@@ -12,7 +12,22 @@ from typing import Annotated
 
 import typer
 
-from atipico.cli import data, doctor, evaluate, label, learn, logs, model, new, parts, replay, score, stack, status
+from atipico.cli import (
+    data,
+    doctor,
+    evaluate,
+    explain,
+    label,
+    learn,
+    logs,
+    model,
+    new,
+    parts,
+    replay,
+    score,
+    stack,
+    status,
+)
 from atipico.errors import AtipicoError
 
 app = typer.Typer(
@@ -31,7 +46,7 @@ def everywhere(part_of: Annotated[Path | None, typer.Option(hidden=True)] = None
         os.environ["ATIPICO_RUN"] = str(part_of)
 
 
-for noun in (stack, status, logs, doctor, score, replay, label, evaluate, data, learn, model, new, parts):
+for noun in (stack, status, logs, doctor, score, replay, explain, label, evaluate, data, learn, model, new, parts):
     noun.add_to(app)
 
 

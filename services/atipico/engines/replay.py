@@ -90,7 +90,7 @@ def replay(
         job = delayed(job, label_delay)
     known, scorer = knowledge(job), ModelScorer(model) if model else None
     check_fit(job, known.needs, model, source)
-    ids, own, blocks = _rows(source, job, known, label_delay, warn)
+    ids, own, blocks = blocks_of(source, job, known, label_delay, warn)
     told = span.holds(own)
     if begin:
         _go_on(known, begin, own, told, span, source)
@@ -114,7 +114,7 @@ def replay(
     return Summary(job.name, version, stop - first, *count.told, round(time.monotonic() - begun, 3)), point
 
 
-def _rows(
+def blocks_of(
     source: File, job: Job, known: Plan | Watch, label_delay: int | None, warn: Callable[[str], object] | None
 ) -> tuple[np.ndarray, np.ndarray, Blocks]:
     """The name and the own time of each row, and all rows in blocks."""

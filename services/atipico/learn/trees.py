@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 
 class Tree(NamedTuple):
@@ -74,6 +75,38 @@ class Ensemble:
         if missing.any():
             told["nodes_missing_value_tracks_true"] = missing.astype(int).tolist()
         return helper.make_node("TreeEnsemble", [rows], [sums], domain="ai.onnx.ml", **told)
+
+
+def trees_of(node: Any) -> list[Tree]:
+    """The trees of a node that an Ensemble made, in their order."""
+    told = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+    splits, weights = (numpy_helper.to_array(told[name]) for name in ("nodes_splits", "leaf_weights"))
+    missing = told.get("nodes_missing_value_tracks_true", [0] * len(splits))
+    names = ("nodes_truenodeids", "nodes_falsenodeids", "nodes_trueleafs", "nodes_falseleafs")
+    columns = [np.array(told[name]) for name in ("nodes_featureids", *names)]
+    roots = [*told["tree_roots"], len(splits)]
+    return [
+        _tree(first, splits[first:end], np.array(missing[first:end]), weights, *(one[first:end] for one in columns))
+        for first, end in pairwise(roots)
+    ]
+
+
+def _tree(
+    first: int, splits: np.ndarray, missing: np.ndarray, weights: np.ndarray, feature: np.ndarray, *ways: np.ndarray
+) -> Tree:
+    """The inner nodes of a tree and behind them its leaves; each way to a leaf has one of its own."""
+    inner, to, is_leaf = len(splits), np.array(ways[:2]), np.array(ways[2:], dtype=bool)
+    left, right = np.where(is_leaf, inner + np.cumsum(is_leaf).reshape(2, inner) - 1, to - first)
+    none = np.zeros(int(is_leaf.sum()))
+    nowhere = none.astype(np.int64)
+    return Tree(
+        np.concatenate([feature, nowhere]),
+        np.concatenate([splits, none]),
+        np.concatenate([left, nowhere - 1]),
+        np.concatenate([right, nowhere - 1]),
+        np.concatenate([np.zeros(inner), weights[to[is_leaf]]]),
+        np.concatenate([missing, nowhere]).astype(bool),
+    )
 
 
 def _doubles(name: str, values: np.ndarray) -> Any:
