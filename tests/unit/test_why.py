@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 
 import numpy as np
@@ -12,8 +13,9 @@ from atipico.agent.work import outcomes
 from atipico.features.block import Rows
 from atipico.ports import ModelInfo, Scored
 from atipico.registry.scorer import ModelScorer
-from atipico.scorers.http import Swapped
+from atipico.scorers.http import HttpScorer, Swapped
 from causes import UNUSED, known_causes
+from scripted import ScriptedClassifier
 
 COLUMNS = ("a", "b", "c", "d", "e")
 
@@ -96,6 +98,19 @@ def test_where_no_part_is_known_the_farthest_are_named():
     (outcome,) = outcomes(Rows(np.array([[4.0, 0, 0, 0, 50]]), {}), hand, COLUMNS)
 
     assert outcome.why == "e=50 (usual 0), a=4 (usual 0)"
+
+
+def test_the_first_samples_of_a_new_version_are_told_by_what_that_version_sees():
+    classifier = ScriptedClassifier(COLUMNS, lambda rows: np.where(rows[:, 2] > 3, 0.9, 0.1))
+    scorer = HttpScorer(classifier.url, "test", 5.0, threading.Event())
+    outcomes(Rows(np.zeros((1, 5)), {}), scorer, COLUMNS)
+
+    classifier.version = "test@2"
+    (outcome,) = outcomes(Rows(np.array([[0, 0, 4.0, 0, 50]]), {}), scorer, COLUMNS)
+    scorer.close()
+    classifier.close()
+
+    assert (outcome.version, outcome.why) == ("test@2", "c=4 (usual 0)")
 
 
 def test_nobody_is_asked_about_samples_that_are_not_flagged():
