@@ -433,3 +433,16 @@ def test_alone_it_answers_the_sum_of_all_numbers_of_each_point(tmp_path, monkeyp
     assert [score.score for score in scores(host.answers(3))] == [8.5, 8.5, 4.0]
     connection.close()
     listener.close()
+
+
+def test_a_host_that_read_other_labels_in_the_job_file_is_told_to_start_again(works, tmp_path):
+    labelled = JOB.replace('stream = "pump"', 'stream = "pump"\nlabels = { id = "pump" }')
+    (tmp_path / "jobs" / "labelled.toml").write_text(labelled)
+    given = {"job": "labelled", "rewind": "yes"}
+
+    with pytest.raises(Refused, match="start the host again"):
+        works.open(given, Connection())
+    with pytest.raises(Refused, match="start the host again"):
+        works.open({**given, "job": "pumps", "labels": "labels"}, Connection())
+
+    assert works.open({**given, "labels": "labels"}, Connection())

@@ -126,7 +126,7 @@ class Session:
     def _answer(self, request: Request) -> Response:
         kind = request.WhichOneof("message")
         if kind == "info":
-            options = {"job": OptionInfo(valueTypes=[STRING]), "rewind": OptionInfo(valueTypes=[STRING])}
+            options = {name: OptionInfo(valueTypes=[STRING]) for name in ("job", "rewind", "labels")}
             return Response(info=InfoResponse(wants=STREAM, provides=STREAM, options=options))
         if kind == "init":
             return Response(init=self._said(lambda: self._init(request)))

@@ -59,7 +59,8 @@ class Works:
     An Init names its job with the option `job`. With the option `rewind` the host says that it sends
     again from where its Restore was taken, or from the beginning without one: connections it left
     behind are ended and the job forgets what it knew. Without it, as behind Kapacitor, which never
-    sends again, the state stays, and a Restore counts only for a job that knows nothing yet.
+    sends again, the state stays, and a Restore counts only for a job that knows nothing yet. The option `labels`
+    then is the measurement of the points that the host waits for no answer to.
     """
 
     def __init__(self, jobs: Path, state: Path, make_scorer: MakeScorer) -> None:
@@ -76,6 +77,7 @@ class Works:
             lock = self._locks.setdefault(job.name, threading.Lock())
             rewinds = options.get("rewind") == "yes"
             if rewinds:
+                _check_labels(job, options.get("labels", ""))
                 for old in self._sessions.pop(job.name, []):
                     old.end()
             with lock:
@@ -95,3 +97,13 @@ class Works:
             wanted = f"no job {name!r}" if name else "which job? give the option job"
             raise Refused(f"{wanted}{nearest(name, known)} (files in {self._jobs})")
         return load_job(self._jobs / f"{name}.toml")
+
+
+def _check_labels(job: Job, told: str) -> None:
+    """Raises Refused when the host would wait for answers to labels, or for none to samples."""
+    known = job.labels.stream if job.labels else ""
+    if told != known:
+        raise Refused(
+            f"job {job.name}: its file says labels come from {known or 'nowhere'!r}, the host read {told or 'nowhere'!r} "
+            "in it; start the host again"
+        )

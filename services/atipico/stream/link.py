@@ -30,11 +30,14 @@ class Link:
             self._socket.close()
             raise NotYet(f"agent at {path}: {error.strerror or error}; is it up?") from error
 
-    def begin(self, job: str) -> None:
-        """Ask for a job, from the beginning unless a `restore` follows. Raises Refused with the agent's words."""
+    def begin(self, job: str, labels: str = "") -> None:
+        """Ask for a job, from the beginning unless a `restore` follows. Raises Refused with the agent's words.
+
+        labels: the measurement of the points that no answer is waited for, "" for none.
+        """
         self._send(Request(info={}))
         self._expect("info")
-        given = {"job": job, "rewind": "yes"}
+        given = {"job": job, "rewind": "yes", **({"labels": labels} if labels else {})}
         options = [Option(name=name, values=[OptionValue(type="STRING", stringValue=of)]) for name, of in given.items()]
         node = os.urandom(3).hex()
         self.session = f"{job}.{node}"

@@ -85,7 +85,7 @@ class JobRunner:
             raise ended[0]
 
     def _begin(self, link: Link) -> Mark:
-        link.begin(self._job.name)
+        link.begin(self._job.name, self._job.labels.stream if self._job.labels else "")
         mark = self._ledger.newest()
         try:
             if mark.snapshot:
