@@ -103,7 +103,7 @@ def _check_labels(job: Job, told: str) -> None:
     """Raises Refused when the host would wait for answers to labels, or for none to samples."""
     known = job.labels.stream if job.labels else ""
     if told != known:
+        mine, its = (name or "nowhere" for name in (known, told))
         raise Refused(
-            f"job {job.name}: its file says labels come from {known or 'nowhere'!r}, the host read {told or 'nowhere'!r} "
-            "in it; start the host again"
+            f"job {job.name}: labels come from {mine} by its file, from {its} by the host; start the host again"
         )
