@@ -64,8 +64,8 @@ class Log:
     def __init__(self, *records: list[str], oldest: int = 0) -> None:
         self.records, self.oldest = list(records), oldest
 
-    def read(self, database, measurement, offset, limit, wait_s, reader, done) -> LogBlock:
-        assert (database, measurement, reader) == ("atipico", "scores", ""), "the log would be kept for it"
+    def read(self, database, measurements, offset, limit, wait_s, reader, done) -> LogBlock:
+        assert (database, measurements, reader) == ("atipico", ["scores"], ""), "the log would be kept for it"
         offset = self.oldest if offset is None else offset
         if offset < self.oldest:
             raise LogGone("gone", self.oldest)
