@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ import numpy as np
 from atipico.errors import Refused
 from atipico.features.asleep import Asleep
 from atipico.features.block import MOST_CLOCK, Block
+from atipico.features.cuts import cuts
 from atipico.features.keys import Keyed, Keys, as_key
 from atipico.features.layout import By, Group, Layout, Of
 from atipico.features.pool import MOST_SAMPLES, Placed, Pool, first_after
@@ -18,7 +18,6 @@ from atipico.features.spec import LABEL
 from atipico.features.waiting import Waiting
 from atipico.features.windows import Windows, in_pieces
 from atipico.metrics import FORGOTTEN_KEYS, OUT_OF_ORDER, REFUSED
-from atipico.wire.sample import Value
 
 MOST_AWAKE = 200_000  # keys of one `by` where there is a place to sleep; beyond it those that came longest ago sleep
 MOST_ENTRIES = 10_000_000  # that the keys of one `by` have room for, in the same way
@@ -83,8 +82,7 @@ class Memory:
         each `by`.
         """
         keyed = self._keyed(block)
-        places = _cuts([_named_behind(block), *(_fallen(block, one.order, one.codes) for one in keyed.values())])
-        if not places:
+        if not (places := cuts(block, keyed.values())):
             yield block, keyed
             return
         for piece in block.parts(places):
@@ -280,46 +278,3 @@ class Memory:
         elif asleep is not None:
             raise Refused("keys sleep in a file of the job that is not here")
         self._pools, self._keys, self._waiting, self._now = other._pools, other._keys, other._waiting, int(now)
-
-
-def _fallen(block: Block, order: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Samples of a key that do not come behind the one before it: that one's row, and their own.
-
-    order: the samples key by key, each key's as they came.
-    """
-    if (block.clock[1:] > block.clock[:-1]).all():
-        return order[:0], order[:0]
-    before, after = order[:-1], order[1:]
-    tied = codes[before] == codes[after]
-    fallen = np.zeros(len(tied), dtype=bool)
-    for column in (block.clock, block.ids, block.series):
-        same = column[after] == column[before]
-        fallen |= tied & (column[after] < column[before])
-        tied &= same
-    fallen |= tied
-    return before[fallen], after[fallen]
-
-
-def _named_behind(block: Block) -> tuple[np.ndarray, np.ndarray]:
-    """Samples behind a label of their id: the row before the label, and the first such sample's."""
-    named, rows = set(block.labels.ids), dict[Value, list[int]]()
-    for row, id in enumerate(block.label_ids or ()) if named else ():
-        if id in named:
-            rows.setdefault(id, []).append(row)
-    found = []
-    for id, before in zip(block.labels.ids, block.labels.before, strict=True):
-        behind = rows.get(id, [])[bisect_left(rows.get(id, []), before) :]
-        found += [(before - 1, row) for row in behind[:1]]
-    told = np.array(found, dtype=np.int64).reshape(-1, 2)
-    return told[:, 0], told[:, 1]
-
-
-def _cuts(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[int]:
-    """Where to cut so that no pair of rows is in one piece: as few places as can be, in their order."""
-    before, after = (np.concatenate(rows) for rows in zip(*pairs, strict=True))
-    order, places, last = after.argsort(), list[int](), -1
-    for first, second in zip(before[order].tolist(), after[order].tolist(), strict=True):
-        if first >= last:
-            places.append(second)
-            last = second
-    return places
