@@ -71,7 +71,8 @@ def like_payments(data: Path) -> str | None:
     from atipico.sources.dataset import pick_dataset  # brings DuckDB, which most starts do not need
 
     dataset, job = pick_dataset(data), load_job(home() / "jobs" / "payments.toml")
-    reads = set(Plan(job.features, job.clock, job.labels).needs) - {job.clock}
+    may_lack = {job.clock, job.labels.id if job.labels else ""}  # a sample without the id only gets no label
+    reads = set(Plan(job.features, job.clock, job.labels).needs) - may_lack
     return dataset.measurement if reads <= dataset.fields.keys() else None
 
 
