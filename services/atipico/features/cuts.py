@@ -37,7 +37,9 @@ def _fallen(block: Block, keyed: Keyed) -> tuple[np.ndarray, np.ndarray]:
 def _named_behind(block: Block) -> tuple[np.ndarray, np.ndarray]:
     """Samples behind a label of their id: the row before the label, and the first such sample's."""
     named, rows = set(block.labels.ids), dict[Value, list[int]]()
-    for row, id in enumerate(block.label_ids or ()) if named else ():
+    if named.isdisjoint(block.label_ids or ()):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    for row, id in enumerate(block.label_ids or ()):
         if id in named:
             rows.setdefault(id, []).append(row)
     found = []
