@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,8 @@ import psutil
 import pytest
 
 from atipico.engines.embedded import processes
+from atipico.wire.sample import Score
+from waiting import until
 
 SERVICES = Path(__file__).parents[2] / "services"
 
@@ -67,6 +70,23 @@ class Stack:
         """How many outcome rows the store shows."""
         series = self.query(f'SELECT count("score") FROM "scores" WHERE {where}')
         return sum(row[1] for one in series for row in one["values"])
+
+    def outcomes(self, job: str) -> dict[int, Score]:
+        """What a job told of its samples, by their time."""
+        fields = ", ".join(f'"{name}"' for name in Score._fields)
+        series = self.query(f'SELECT {fields} FROM "scores" WHERE "atipico_job" = \'{job}\' AND time > 0')
+        return {row[0]: Score(*row[1:]) for one in series for row in one["values"]}
+
+    def kill(self, part: str) -> int:
+        """End a part with no warning; the pid that it had."""
+        pid = int(self.status()[part]["pid"])
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def kill_and_wait(self, part: str) -> None:
+        """End a part with no warning, and wait until another process runs in its place."""
+        dead = self.kill(part)
+        until(lambda: (self.status().get(part) or {}).get("pid") not in (None, dead))
 
     def url(self, part: str) -> str:
         return f"http://127.0.0.1:{self.ports[part]}"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import signal
 import time
 from collections.abc import Iterator
 
@@ -19,7 +17,6 @@ from atipico.features.plan import Plan
 from atipico.learn.register import Trained, register
 from atipico.registry.jobs import load_job
 from atipico.registry.models import Model, load
-from atipico.wire.sample import Score
 from stack.conftest import Stack
 from waiting import until
 
@@ -112,18 +109,6 @@ def accepted(stack: Stack, row: str) -> bool:
     return True
 
 
-def outcomes(stack: Stack) -> dict[int, Score]:
-    fields = ", ".join(f'"{name}"' for name in Score._fields)
-    series = stack.query(f'SELECT {fields} FROM "scores" WHERE "atipico_job" = \'sale\' AND time > 0')
-    return {row[0]: Score(*row[1:]) for one in series for row in one["values"]}
-
-
-def kill(stack: Stack, part: str) -> None:
-    dead = int(stack.status()[part]["pid"])
-    os.kill(dead, signal.SIGKILL)
-    until(lambda: (stack.status().get(part) or {}).get("pid") not in (None, dead))
-
-
 def test_labels_reach_the_features_live_as_they_do_at_once_whatever_is_killed(stack, tmp_path):
     rng, start = random.Random(3), time.time_ns() // S * S
     sales = [
@@ -135,9 +120,9 @@ def test_labels_reach_the_features_live_as_they_do_at_once_whatever_is_killed(st
     for at in range(0, M, 50):
         write(stack, sales, at, 50, start)
         if at in (300, 700, 1000):
-            kill(stack, {300: "agent", 700: "host", 1000: "store"}[at])
-    until(lambda: len(outcomes(stack)) >= M)
-    told = outcomes(stack)
+            stack.kill_and_wait({300: "agent", 700: "host", 1000: "store"}[at])
+    until(lambda: len(stack.outcomes("sale")) >= M)
+    told = stack.outcomes("sale")
 
     assert sorted(told) == [start + at for at in range(M)]
     assert all(one.scored for one in told.values())

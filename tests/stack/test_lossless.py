@@ -23,12 +23,6 @@ PAYMENTS = "\"atipico_job\" = 'payments'"
 pytestmark = pytest.mark.parametrize("stack", [("--rate", "200")], indirect=True)
 
 
-def kill(stack: Stack, part: str) -> int:
-    pid = int(stack.status()[part]["pid"])
-    os.kill(pid, signal.SIGKILL)
-    return pid
-
-
 def wait_until(true: Callable[[], bool], within_s: float = 40.0) -> None:
     """Until it is true; a store that is just coming back counts as not yet."""
     deadline = time.monotonic() + within_s
@@ -61,7 +55,7 @@ def test_a_killed_part_comes_back_and_every_sample_has_its_one_outcome(stack, pa
     before = stack.scores()
     wait_until(lambda: stack.scores() > before + 200)
 
-    dead = kill(stack, part)
+    dead = stack.kill(part)
     wait_until(lambda: (stack.status().get(part) or {}).get("pid") not in (None, dead))
     again = time.time_ns()
     wait_until(lambda: stack.scores(f"time > {again}") > 200)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +14,6 @@ import pytest
 from atipico.config import home
 from atipico.detectors.spec import parse_detector
 from atipico.detectors.watch import Watch
-from atipico.wire.sample import Score
 from stack.conftest import Stack
 from waiting import until
 
@@ -52,19 +49,6 @@ def write(stack: Stack, celsius: list[float], at: int, size: int, start: int) ->
     stack.write("\n".join(rows).encode())
 
 
-def outcomes(stack: Stack) -> dict[int, Score]:
-    """What the job told of its samples, by their time."""
-    fields = ", ".join(f'"{name}"' for name in Score._fields)
-    series = stack.query(f'SELECT {fields} FROM "scores" WHERE "atipico_job" = \'pump\' AND time > 0')
-    return {row[0]: Score(*row[1:]) for one in series for row in one["values"]}
-
-
-def kill(stack: Stack, part: str) -> None:
-    dead = int(stack.status()[part]["pid"])
-    os.kill(dead, signal.SIGKILL)
-    until(lambda: (stack.status().get(part) or {}).get("pid") not in (None, dead))
-
-
 def sunk(run: Path) -> list[int]:
     file = run / "sinks" / "pump.jsonl"
     return [int(orjson.loads(line)["time"][-10:-1]) for line in file.read_text().splitlines()] if file.exists() else []
@@ -80,9 +64,9 @@ def test_a_detector_that_learns_scores_each_sample_as_if_nobody_had_killed_its_a
     for at in range(0, M, 60):
         write(stack, celsius, at, 60, start)
         if at in (900, 2100):
-            kill(stack, {900: "agent", 2100: "host"}[at])
-    until(lambda: len(outcomes(stack)) >= M)
-    told = outcomes(stack)
+            stack.kill_and_wait({900: "agent", 2100: "host"}[at])
+    until(lambda: len(stack.outcomes("pump")) >= M)
+    told = stack.outcomes("pump")
 
     assert sorted(told) == [start + at for at in range(M)]
     for at, one in enumerate(expected):
