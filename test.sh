@@ -1,6 +1,7 @@
 #!/bin/sh
 # All tests: ./test.sh [--real] [pytest arguments]
-# --real: the tests that need the real InfluxDB, Kapacitor, ... fail instead of skip where these are missing.
+# --real: also the tests on the real InfluxDB, Kapacitor and Grafana, taken from the folder ATIPICO_REAL or from PATH;
+# one that is missing is a failure.
 # Without pytest arguments the checks of style, types and imports come first.
 set -u
 cd "$(dirname "$0")" || exit 1
@@ -24,6 +25,10 @@ phase() {
 
 phase set-up ./setup.sh requirements-dev.txt
 [ -z "$failed" ] || exit 1
+if [ -n "${ATIPICO_TEST_REAL:-}" ]; then
+    phase real env PYTHONPATH=tests .venv/bin/python tests/servers.py
+    [ -z "$failed" ] || exit 1
+fi
 if [ $# -eq 0 ]; then
     phase style .venv/bin/ruff check
     phase format .venv/bin/ruff format --check
@@ -33,7 +38,9 @@ fi
 printf '== how long it took\n%s' "$took"
 [ -z "$failed" ] || echo "FAILED:$failed (see above); the tests follow"
 echo "== tests"
+began=$(date +%s)
 .venv/bin/python -m pytest -rs "$@"
 status=$?
+echo "== tests took $(($(date +%s) - began)) s"
 [ -z "$failed" ] || [ "$status" -ne 0 ] || status=1
 exit "$status"
