@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from atipico.wire.sample import Sample, Value
+from atipico.wire.sample import Sample, Score, Value
 
 Clock = Callable[[], int]  # ns since 1970, UTC
 Position = Mapping[str, Any]  # plain values that JSON keeps
@@ -132,6 +132,17 @@ class Scored(NamedTuple):
     threshold: float
     version: str
     refused: Mapping[int, str]
+
+
+class Judged(NamedTuple):
+    """scores: the outcomes of a block, in its order.
+
+    late: row -> by how much a sample whose key has later ones already came behind the furthest clock, ns. The
+    outcomes of those did not know of it.
+    """
+
+    scores: list[Score]
+    late: Mapping[int, int]
 
 
 class Scorer(Protocol):

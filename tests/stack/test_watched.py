@@ -57,8 +57,10 @@ def sunk(run: Path) -> list[int]:
 def test_a_detector_that_learns_scores_each_sample_as_if_nobody_had_killed_its_agent(stack):
     celsius, start = swings(M), time.time_ns() // 10**9 * 10**9
     columns = {"celsius": celsius, "pump": [at % 2 for at in range(M)]}
-    expected = Watch(parse_detector({"forecast": "celsius", "by": "pump", "over": 16, "threshold": 0.99})).outcomes(
-        [start + at for at in range(M)], ["shard=0"] * M, columns
+    expected = (
+        Watch(parse_detector({"forecast": "celsius", "by": "pump", "over": 16, "threshold": 0.99}))
+        .judge([start + at for at in range(M)], ["shard=0"] * M, columns)
+        .scores
     )
 
     for at in range(0, M, 60):

@@ -90,7 +90,7 @@ def test_spikes_drops_and_shifts_of_a_seasonal_series_are_found_with_few_false_o
     batch = source.read({}, 30_000)
     watch = Watch(parse_detector({kind: "value", "over": over}))
 
-    told = watch.outcomes(range(30_000), ["series-1"] * 30_000, {"value": [row["value"] for _, row in batch.rows]})
+    told = watch.judge(range(30_000), ["series-1"] * 30_000, {"value": [row["value"] for _, row in batch.rows]}).scores
 
     flagged, true = np.array([score.anomalous for score in told]), np.array([label.label for label in batch.labels])
     anomalies = [source.anomaly(stretch) for stretch in range(1, 15)]
@@ -115,7 +115,7 @@ def test_of_several_fields_the_strangest_counts_and_no_more_are_flagged_for_it()
     columns["b"][19_000] = 60.0
     watch = Watch(parse_detector({"gaussian": names, "over": 64, "threshold": 0.99}))
 
-    told = watch.outcomes(range(20_000), [""] * 20_000, columns)
+    told = watch.judge(range(20_000), [""] * 20_000, columns).scores
 
     assert 0.006 < np.mean([score.anomalous for score in told]) < 0.014
     assert told[19_000].why.startswith("b=60 (usual -")
@@ -144,10 +144,10 @@ def cut(given, first: int, last: int):
 @pytest.mark.parametrize("size", [1, 7, 256, 1000])
 def test_the_blocks_that_samples_come_in_do_not_show(kind, size):
     spec, given = parse_detector({kind: "x", "by": "key", "over": 32, "threshold": 0.9}), some()
-    whole = Watch(spec).outcomes(*given)
+    whole = Watch(spec).judge(*given).scores
     watch = Watch(spec)
 
-    pieces = [score for at in range(0, 1500, size) for score in watch.outcomes(*cut(given, at, at + size))]
+    pieces = [score for at in range(0, 1500, size) for score in watch.judge(*cut(given, at, at + size)).scores]
 
     assert [one[1:] for one in pieces] == [one[1:] for one in whole]
     np.testing.assert_allclose([one.score for one in pieces], [one.score for one in whole], atol=1e-9)
@@ -156,22 +156,22 @@ def test_the_blocks_that_samples_come_in_do_not_show(kind, size):
 
 @pytest.mark.parametrize("at", [1, 300, 777])
 def test_what_was_saved_goes_on_as_if_nothing_had_been(at):
-    whole, watch, again = Watch(STREAM).outcomes(*some()), Watch(STREAM), Watch(STREAM)
-    watch.outcomes(*cut(some(), 0, at))
+    whole, watch, again = Watch(STREAM).judge(*some()).scores, Watch(STREAM), Watch(STREAM)
+    watch.judge(*cut(some(), 0, at))
 
     again.restore(watch.save())
 
-    assert again.outcomes(*cut(some(), at, 1500)) == whole[at:]
+    assert again.judge(*cut(some(), at, 1500)).scores == whole[at:]
     assert again.save() != watch.save()
 
 
 def test_the_control_a_watch_that_forgot_goes_on_otherwise():
-    whole, forgetful = Watch(STREAM).outcomes(*some()), Watch(STREAM)
-    forgetful.outcomes(*cut(some(), 0, 777))
+    whole, forgetful = Watch(STREAM).judge(*some()).scores, Watch(STREAM)
+    forgetful.judge(*cut(some(), 0, 777))
 
     forgetful.forget()
 
-    assert forgetful.outcomes(*cut(some(), 777, 1500)) != whole[777:]
+    assert forgetful.judge(*cut(some(), 777, 1500)).scores != whole[777:]
 
 
 def watched(over: int = 8, **more) -> Watch:
@@ -179,7 +179,7 @@ def watched(over: int = 8, **more) -> Watch:
 
 
 def told(watch: Watch, *samples: tuple[int, float | None]) -> list:
-    return watch.outcomes([time for time, _ in samples], ["s"] * len(samples), {"x": [x for _, x in samples]})
+    return watch.judge([time for time, _ in samples], ["s"] * len(samples), {"x": [x for _, x in samples]}).scores
 
 
 def test_a_late_sample_is_seen_beside_those_before_it_and_enters_the_window_where_it_belongs():
@@ -187,10 +187,13 @@ def test_a_late_sample_is_seen_beside_those_before_it_and_enters_the_window_wher
     samples = [(at * S, float(at % 3)) for at in range(20)]
 
     in_order = told(watch, *samples)
-    others = told(late, *samples[:15], *samples[16:18], samples[15], *samples[18:])
+    others = told(late, *samples[:15], *samples[16:18])
+    last = late.judge([15 * S, 18 * S, 19 * S], ["s"] * 3, {"x": [samples[at][1] for at in (15, 18, 19)]})
+    others += last.scores
 
     assert others[17] == in_order[15]
     assert others[18:] == in_order[18:]
+    assert last.late == {0: 2 * S}
 
 
 @given(st.lists(st.integers(0, 40), unique=True, min_size=1, max_size=40), st.data())
@@ -202,7 +205,7 @@ def test_a_window_is_the_samples_before_in_their_order_however_late_they_come(ti
         if came and time < max(came) - over:  # later than what is kept may be is another story
             continue
         row, came[time] = np.full(over, np.nan), float(time) / 2
-        assert windows.push("key", time, 0, 0, came[time], row)
+        assert windows.push("key", time, 0, 0, came[time], row) == sum(other > time for other in came)
         before = [came[at] for at in sorted(came) if at <= time][-over:]
         assert row[over - len(before) :].tolist() == before
         assert np.isnan(row[: over - len(before)]).all()
@@ -263,12 +266,10 @@ def test_the_windows_run_on_the_jobs_clock_and_a_sample_without_it_is_unscored()
     shuffled = [3, 1, 0, 2, *range(4, 11), 11]
     given = {name: [values[at] for at in shuffled] for name, values in columns.items()}
 
-    outcomes = watch.outcomes(range(12), ["s"] * 12, given)
+    outcomes = watch.judge(range(12), ["s"] * 12, given).scores
 
-    assert outcomes[10] == watched().outcomes(range(11), ["s"] * 11, columns | {"x": columns["x"][:11]})[10]._replace(
-        version=outcomes[10].version
-    )
-    assert "clock needs an integer" in outcomes[11].why
+    earlier = watched().judge(range(11), ["s"] * 11, columns | {"x": columns["x"][:11]}).scores
+    assert outcomes[10] == earlier[10]._replace(version=outcomes[10].version)
 
 
 def test_a_detector_that_fails_on_a_sample_costs_its_neighbours_nothing(monkeypatch):
@@ -308,8 +309,8 @@ def test_keys_that_sleep_longest_are_forgotten_when_there_are_too_many(monkeypat
     watch = watched(by="key")
 
     for at in range(40):
-        watch.outcomes([at], ["s"], {"x": [1.0], "key": [at]})
-    told = watch.outcomes([41, 42], ["s"] * 2, {"x": [1.0, 1.0], "key": [39, 0]})
+        watch.judge([at], ["s"], {"x": [1.0], "key": [at]})
+    told = watch.judge([41, 42], ["s"] * 2, {"x": [1.0, 1.0], "key": [39, 0]}).scores
 
     assert [score.why for score in told] == ["2 of 8 samples known", "1 of 8 samples known"]
 

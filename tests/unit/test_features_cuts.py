@@ -56,7 +56,9 @@ def run(samples: list[dict[str, Any]], labels: Told, cuts: list[int], restored: 
         given = Labels([id for _, id, _ in here], [label for *_, label in here], [at - start for at, *_ in here])
         part = samples[start:stop]
         columns = {name: [one[name] for one in part] for name in COLUMNS}
-        told.append(live.rows([one["time"] for one in part], ["g"] * len(part), columns, given).values)
+        rows = live.rows([one["time"] for one in part], ["g"] * len(part), columns, given)
+        late = [rows.late.get(at, -1) for at in range(len(part))]
+        told.append(np.column_stack([rows.values, late]))
         if restored:
             saved, live = live.save(), plan()
             live.restore(saved)
@@ -74,6 +76,25 @@ def test_what_comes_late_again_otherwise_or_under_an_id_that_was_there_is_told_t
 
     np.testing.assert_allclose(told, one_by_one, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(resumed, one_by_one, rtol=1e-9, atol=1e-9)
+
+
+def test_a_sample_is_late_when_one_of_its_keys_has_a_later_one_already_and_by_the_clock_of_all():
+    live = Plan(
+        parse_specs({"n": {"count": "x", "by": "card", "over": 9}, "m": {"mean": "x", "by": "shop", "over": 9}})
+    )
+    came = [(10, 1, 1), (20, 2, 2), (15, 3, 3), (5, 1, 9), (12, 2, 9), (20, 2, 2), (30, 4, 4)]
+
+    first, second = came[:4], came[4:]
+    told = [
+        live.rows(
+            [at * S for at, *_ in part], ["g"] * len(part), {"x": [1.0] * len(part), "card": cards, "shop": shops}
+        )
+        for part in (first, second)
+        for _, cards, shops in [zip(*part, strict=True)]
+    ]
+
+    assert told[0].late == {3: 15 * S}
+    assert told[1].late == {0: 8 * S}, "neither the one of other keys, nor the repeat"
 
 
 def test_how_many_samples_wait_for_labels_is_bounded_at_the_same_sample_in_any_blocks(monkeypatch):

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from atipico.errors import Refused
 from atipico.wire.frames import MOST_BYTES, Splitter, frame, point_frames, point_of, varint
-from atipico.wire.points import AnswerWriter, PointWriter, group_of, read_answer, read_points, write_point
+from atipico.wire.points import (
+    AnswerWriter,
+    Late,
+    PointWriter,
+    group_of,
+    late_mark,
+    read_answer,
+    read_points,
+    write_point,
+)
 from atipico.wire.sample import Sample, Score
 from atipico.wire.udf_pb2 import Point, Request, Response
 
@@ -71,7 +80,8 @@ def test_an_answer_keeps_the_points_head_and_brings_the_six_fields(score, thresh
     data = AnswerWriter().write(head, told)
     point = Response.FromString(Splitter().feed(point_frames([data]))[0]).point
 
-    assert read_answer(data) == (sample.time, told)
+    assert read_answer(data) == (sample.time, told, None)
+    assert read_answer(data + late_mark(Late(-5, 0))) == (sample.time, told, Late(-5, 0))
     assert (point.group, dict(point.tags), list(point.dimensions)) == ("shard=3", {"shard": "3"}, ["shard"])
     names = {*point.fieldsDouble, *point.fieldsInt, *point.fieldsString, *point.fieldsBool}
     assert names == set(Score._fields)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import structlog
 
@@ -18,11 +17,12 @@ from atipico.errors import Refused
 from atipico.features.block import NO_LABELS, Labels, Rows
 from atipico.features.plan import Plan
 from atipico.metrics import REFUSED
-from atipico.ports import ModelInfo, Scored, Scorer
+from atipico.ports import Judged, ModelInfo, Scored, Scorer
 from atipico.registry.jobs import Job
 from atipico.scorers.http import Swapped
-from atipico.wire.points import AnswerWriter, PointBlock, read_points
+from atipico.wire.points import AnswerWriter, Late, PointBlock, late_mark, read_points
 from atipico.wire.sample import Score, Value
+from atipico.wire.snapshot import Snapshot
 
 log = structlog.get_logger("agent")
 
@@ -63,12 +63,16 @@ class JobWork:
         block = _read(points, self._known.needs, self.job.labels.stream if self.job.labels else "")
         self.live = True
         told = judged(self._known, scorer, block.times, block.groups, block.columns, _labels(block))
-        return _answers(block, told, self._writer)
+        answers = _answers(block, told.scores, self._writer)
+        clock = block.columns[self.job.clock] if self.job.clock else block.times
+        for row, behind in told.late.items():
+            answers[row] += late_mark(Late(int(clock[row] or 0), behind))
+        return answers
 
     def snapshot(self) -> bytes:
         """Keep what is known on disk; returns the id it is found by."""
         number = self._checkpoints.save(self._known.save())
-        return msgspec.json.encode({"checkpoint": number, "shape": self._known.shape})
+        return Snapshot(number, self._known.shape, self._known.now).to_bytes()
 
     def rewind(self, snapshot: bytes) -> None:
         """Go back to a snapshot, whatever is remembered now; empty: to nothing. Raises Refused when it can't."""
@@ -76,8 +80,8 @@ class JobWork:
             self._known.forget()
             return
         try:
-            number = int(msgspec.json.decode(snapshot)["checkpoint"])
-        except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+            number = Snapshot.from_bytes(snapshot).checkpoint
+        except ValueError as error:
             raise Refused(f"job {self.job.name}: {snapshot[:80]!r} is no snapshot of ours") from error
         self._known.restore(self._checkpoints.load(number))
 
@@ -97,13 +101,22 @@ def judged(
     groups: Sequence[str],
     columns: Mapping[str, Sequence[Value | None]],
     labels: Labels = NO_LABELS,
-) -> list[Score]:
-    """The outcome of each sample of a block, in their order; block and labels then belong to what is known."""
+) -> Judged:
+    """The outcome of each sample of a block, in their order; block and labels then belong to what is known.
+
+    That a sample came late stands first in its `why`.
+    """
     if isinstance(known, Watch):
-        return known.outcomes(times, groups, columns)
-    if scorer is None:
+        told = known.judge(times, groups, columns)
+    elif scorer is None:
         raise Refused("features without a scorer; this job needs a model")
-    return outcomes(known.rows(times, groups, columns, labels), scorer, known.columns)
+    else:
+        rows = known.rows(times, groups, columns, labels)
+        told = Judged(outcomes(rows, scorer, known.columns), rows.late)
+    for row, behind in told.late.items():
+        late = told.scores[row]
+        told.scores[row] = late._replace(why=f"late {behind / 1e9:g} s" + (f"; {late.why}" if late.why else ""))
+    return told
 
 
 def _all_numbers(block: PointBlock) -> Rows:

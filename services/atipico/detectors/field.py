@@ -9,17 +9,21 @@ import numpy as np
 
 from atipico.detectors import make
 from atipico.detectors.spec import DetectorSpec
-from atipico.detectors.windows import Windows
+from atipico.detectors.windows import REPEAT, Windows
 from atipico.ports import LEARNED_AT_ONCE, Learner
 from atipico.wire.sample import Value
 
 
 class Seen(NamedTuple):
-    """windows: float64 (m, over), NaN before a key's first value. shares: (m,), NaN where the detector failed: why."""
+    """windows: float64 (m, over), NaN before a key's first value. shares: (m,), NaN where the detector failed: why.
+
+    late: bool (m,), whether the key has later ones already.
+    """
 
     windows: np.ndarray
     shares: np.ndarray
     failed: dict[int, str]
+    late: np.ndarray
 
 
 class Field:
@@ -40,15 +44,15 @@ class Field:
         m, push = len(keys), self._windows.push
         windows, shares, failed = np.full((m, self._over), np.nan), np.zeros(m), dict[int, str]()
         seen = zip(keys, places, values, windows, strict=True)
-        new = np.array([push(key, *place, value, row) for key, place, value, row in seen], dtype=bool)
-        start = 0
+        later = np.array([push(key, *place, value, row) for key, place, value, row in seen], dtype=np.int64)
+        new, start = later != REPEAT, 0
         with np.errstate(all="ignore"):  # what is no share is found below; numpy's words would stand in the log
             while start < m:
                 end = self._until_learned(new, start)
                 self._score(windows, shares, failed, start, end)
                 self._learn(windows[start:end][new[start:end]])
                 start = end
-        return Seen(windows, shares, failed)
+        return Seen(windows, shares, failed, later > 0)
 
     def _until_learned(self, new: np.ndarray, start: int) -> int:
         """Behind the sample with which enough wait to be learned; a repeat was learned already."""

@@ -13,11 +13,14 @@ import numpy as np
 from atipico.detectors.field import Field, Seen
 from atipico.detectors.spec import DetectorSpec
 from atipico.errors import Refused
+from atipico.ports import Judged
 from atipico.wire.sample import Score, Value
 
 MOST_VALUE = 1e100  # either way: the squares of a full window stay finite
 _TOLD = 3  # fields in a reason
-_FORM = 1  # of what `save` gives
+_FORM = 2  # of what `save` gives
+
+_LONG_AGO = -(2**62)  # ns; before the first sample
 
 Columns = Mapping[str, Sequence[Value | None]]
 
@@ -35,8 +38,9 @@ class Watch:
         self.needs = tuple(dict.fromkeys((*spec.fields, *filter(None, (spec.by, clock)))))
         self.shape = f"{spec.version} form {_FORM} clock {clock}"
         self._fields = [Field(spec, name) for name in spec.fields]
+        self.now = _LONG_AGO  # the furthest clock, ns
 
-    def outcomes(self, times: Sequence[int], groups: Sequence[str], columns: Columns) -> list[Score]:
+    def judge(self, times: Sequence[int], groups: Sequence[str], columns: Columns) -> Judged:
         """The outcome of each sample of a block, in their order; the block then belongs to the past.
 
         times: ns. groups: each sample's series. columns: for each field in `needs` one value a sample, None where
@@ -51,29 +55,42 @@ class Watch:
         kept: list[Any] = [keys[at] for at in good]
         values: list[list[Any]] = [[columns[name][at] for at in good] for name in spec.fields]
         seen = [field.look(kept, places, of) for field, of in zip(self._fields, values, strict=True)]
-        scored = dict(zip(good, self._judge(seen), strict=True))
-        return [scored[at] if at in scored else self._unscored(why) for at, why in enumerate(told)]
+        scored = dict(zip(good, self._scores(seen), strict=True))
+        scores = [scored[at] if at in scored else self._unscored(why) for at, why in enumerate(told)]
+        return Judged(scores, self._late(good, [place[0] for place in places], seen))
+
+    def _late(self, good: Sequence[int], clock: Sequence[int], seen: Sequence[Seen]) -> dict[int, int]:
+        """Which of the good samples came late, and how far behind the furthest clock, ns."""
+        late: dict[int, int] = {}
+        for at, own, came in zip(good, clock, seen[0].late.tolist(), strict=True):
+            self.now = max(self.now, own)
+            if came:
+                late[at] = self.now - own
+        return late
 
     def save(self) -> bytes:
         """All that is remembered, as bytes that `restore` takes back exactly."""
-        return msgspec.msgpack.encode([self.shape, [field.save() for field in self._fields]])
+        return msgspec.msgpack.encode([self.shape, self.now, [field.save() for field in self._fields]])
 
     def restore(self, saved: bytes) -> None:
         """Go back to what was saved. Raises Refused, changing nothing, when it is another detector's."""
         try:
-            shape, kept = msgspec.msgpack.decode(saved)
+            shape, *rest = msgspec.msgpack.decode(saved)
             if shape != self.shape:
                 raise Refused(f"checkpoint is of {shape}, the job now has {self.shape}")
+            now, kept = rest
             named = zip(self._spec.fields, kept, strict=True)
             self._fields = [Field.restored(self._spec, name, field) for name, field in named]
+            self.now = int(now)
         except (msgspec.DecodeError, TypeError, ValueError) as error:
             raise Refused(f"checkpoint of {len(saved)} bytes can't be read: {error}") from error
 
     def forget(self) -> None:
         """Start from nothing."""
+        self.now = _LONG_AGO
         self._fields = [Field(self._spec, name) for name in self._spec.fields]
 
-    def _judge(self, seen: Sequence[Seen]) -> list[Score]:
+    def _scores(self, seen: Sequence[Seen]) -> list[Score]:
         shares = np.stack([one.shares for one in seen], axis=1)
         known = np.isfinite(seen[0].windows).sum(axis=1)
         spec, needs = self._spec, self._fields[0].needs

@@ -13,6 +13,7 @@ from atipico.wire.sample import Value
 from atipico.wire.window import Window
 
 MOST_VALUES = 10_000_000  # of one field, over all keys; beyond it the keys that slept longest are forgotten
+REPEAT = -1
 
 
 class Windows:
@@ -26,8 +27,11 @@ class Windows:
         self._over, self._of = over, dict[Value, Window]()
         self._most_keys = max(1, MOST_VALUES // (3 * over))
 
-    def push(self, key: Value, time: int, id: int, series: int, value: float, row: np.ndarray) -> bool:
-        """Take a sample in, and write the values up to its own at the end of `row`. False when it is a repeat."""
+    def push(self, key: Value, time: int, id: int, series: int, value: float, row: np.ndarray) -> int:
+        """Take a sample in, and write the values up to its own at the end of `row`.
+
+        Returns how many later ones its key has already; REPEAT when it has this one.
+        """
         window = self._of.get(key)
         if window is None:
             self._make_room()
@@ -46,12 +50,13 @@ class Windows:
             values.insert(at, value)
         else:
             values[at] = value
+        later = len(times) - 1 - at
         seen = values[max(0, at + 1 - self._over) : at + 1]
         row[len(row) - len(seen) :] = seen
         if len(times) >= 3 * self._over:
             for column in window:
                 del column[: self._over]
-        return new
+        return later if new else REPEAT
 
     def save(self) -> list[Any]:
         """Plain values that `restore` makes the very same windows of."""

@@ -147,7 +147,7 @@ def _worked(known: Plan | Watch, scorer: ModelScorer | None, block: Block, tell:
         known.rows(block.times, block.groups, block.columns, Labels(*block.labels))
         return ()
     columns = {name: _listed(column) for name, column in block.columns.items()}
-    return judged(known, scorer, block.times.tolist(), block.groups, columns, Labels(*block.labels))
+    return judged(known, scorer, block.times.tolist(), block.groups, columns, Labels(*block.labels)).scores
 
 
 def _listed(column: Column) -> Sequence[Value | None]:

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -36,10 +37,15 @@ NO_LABELS = Labels((), (), ())
 
 
 class Rows(NamedTuple):
-    """values: float64 (m, k), a row a sample, NaN where refused. refused: row -> why."""
+    """values: float64 (m, k), a row a sample, NaN where refused. refused: row -> why.
+
+    late: row -> by how much a sample whose key has later ones already came behind the furthest clock, ns. What was told
+    of those did not know of it.
+    """
 
     values: np.ndarray
     refused: dict[int, str]
+    late: Mapping[int, int] = MappingProxyType({})
 
 
 class Block(NamedTuple):

@@ -203,6 +203,20 @@ class Memory:
             start[late] = np.maximum(start[late], pool.first_alive(codes[late], begun.now[late]))
         return start, end
 
+    @property
+    def now(self) -> int:
+        """The furthest clock, ns."""
+        return self._now
+
+    @staticmethod
+    def late(begun: Begun) -> dict[int, int]:
+        """The samples whose key has later ones already: row -> how far behind the furthest clock it came, ns."""
+        came, behind = np.zeros(len(begun.now), dtype=bool), begun.now - begun.block.clock
+        for of, placed in begun.placed.items():
+            if not of.labels:
+                came |= placed.late
+        return dict(zip(begun.block.rows[came].tolist(), behind[came].tolist(), strict=True))
+
     def end(self, begun: Begun) -> None:
         """The piece belongs to the past."""
         if len(begun.now):

@@ -17,9 +17,8 @@ from atipico.errors import Refused
 from atipico.features import FEATURES, INSTANT
 from atipico.features.asleep import Asleep
 from atipico.features.block import MOST_VALUE, NO_LABELS, Block, Columns, Labels, Rows, Wanted
-from atipico.features.keys import Keyed
 from atipico.features.layout import Layout
-from atipico.features.memory import Memory
+from atipico.features.memory import Begun, Memory
 from atipico.features.spec import LABEL, VALUE, FeatureSpec, LabelSpec
 
 _FORM = 6  # of what `save` gives; another one is refused like other features
@@ -63,16 +62,22 @@ class Plan:
         enters no window and costs its neighbours nothing.
         """
         block, refused = self._wanted.read(times, groups, columns, labels)
-        matrix = np.full((len(times), len(self.columns)), np.nan)
+        matrix, late = np.full((len(times), len(self.columns)), np.nan), dict[int, int]()
         for piece, keyed in self._memory.cut(block):
-            matrix[piece.rows] = self._piece(piece, keyed)
-        return Rows(matrix, refused)
+            begun = self._memory.begin(piece, keyed)
+            matrix[piece.rows] = self._piece(piece, begun)
+            late |= self._memory.late(begun)
+        return Rows(matrix, refused, late)
 
-    def _piece(self, block: Block, keyed: Mapping[tuple[str, ...], Keyed]) -> np.ndarray:
+    @property
+    def now(self) -> int:
+        """The furthest clock of all samples, ns."""
+        return self._memory.now
+
+    def _piece(self, block: Block, begun: Begun) -> np.ndarray:
         """The features of samples that come in order, key by key."""
         specs, stages = self._layout.specs, self._layout.stages
         matrix, values = np.empty((len(block.clock), len(specs)), order="F"), dict(block.values)
-        begun = self._memory.begin(block, keyed)
         for stage, groups in enumerate(self._layout.groups):
             self._memory.write(begun, stage, values)
             for group in groups:

@@ -27,13 +27,14 @@ class Placed(NamedTuple):
     """Where the samples of a block lie among the entries of their key; (m,) each.
 
     at: the place of each, or of the first entry behind it when it is not `held` itself. floor: the
-    first entry it may look back to. repeat: it was there already, and is not forgotten.
+    first entry it may look back to. repeat: it was there already, and is not forgotten. late: it is held before others.
     """
 
     at: np.ndarray
     floor: np.ndarray
     repeat: np.ndarray
     held: np.ndarray
+    late: np.ndarray
 
 
 class Pool:
@@ -103,7 +104,7 @@ class Pool:
             for name, values in new.items():
                 self.order[name][places] = values[on_time]
             np.add.at(self._runs[1], codes[on_time], 1)
-        return Placed(at, floor, repeat, held)
+        return Placed(at, floor, repeat, held, late & held & ~repeat)
 
     def _number(self, codes: np.ndarray) -> None:
         """Have a run for each of these keys."""

@@ -12,6 +12,7 @@ from atipico.wire.frames import varint
 from atipico.wire.sample import SHARD_TAG, Sample, Score, Value
 from atipico.wire.udf_pb2 import Point
 
+_CLOCK, _BEHIND = "late_clock", "late_behind"  # fields of an answer
 FIELD_MAPS = ("fieldsDouble", "fieldsInt", "fieldsString", "fieldsBool")
 
 
@@ -158,8 +159,28 @@ def _tail(score: Score) -> bytes:
     return point.SerializeToString()
 
 
-def read_answer(data: bytes) -> tuple[int, Score]:
-    """Time and score of an answer; a missing field has its type's empty value."""
+class Late(NamedTuple):
+    """What an answer tells of a sample that came late: its clock, and by how much that was behind the furthest; ns."""
+
+    clock: int
+    behind: int
+
+
+def late_mark(late: Late) -> bytes:
+    """What an answer is followed by to be one of a sample that came late."""
+    return Point(fieldsInt={_CLOCK: late.clock, _BEHIND: late.behind}).SerializeToString()
+
+
+class Answer(NamedTuple):
+    """late: None for a sample that came in its order."""
+
+    time: int
+    score: Score
+    late: Late | None
+
+
+def read_answer(data: bytes) -> Answer:
+    """What an answer tells; a missing field has its type's empty value."""
     point = Point.FromString(data)
     doubles, texts, bools = point.fieldsDouble, point.fieldsString, point.fieldsBool
     score = Score(
@@ -170,4 +191,6 @@ def read_answer(data: bytes) -> tuple[int, Score]:
         bools.get("scored", False),
         texts.get("why", ""),
     )
-    return point.time, score
+    ints = point.fieldsInt
+    late = Late(ints.get(_CLOCK, 0), ints[_BEHIND]) if _BEHIND in ints else None
+    return Answer(point.time, score, late)
