@@ -88,9 +88,9 @@ HOPS = Hops()
 REGISTRY.register(HOPS)
 
 
-def beat_path(part: str) -> Path:
-    """Where a part's heartbeat lies."""
-    return run_dir() / "parts" / f"{part}.json"
+def beat_path(part: str, run: Path | None = None) -> Path:
+    """Where a part's heartbeat lies; run: the run folder, this process's own unless told."""
+    return (run or run_dir()) / "parts" / f"{part}.json"
 
 
 def values() -> dict[str, float]:
@@ -122,6 +122,17 @@ def row(part: str, started: int, memory_bytes: int) -> str:
     return f"parts,part={part} " + ",".join(f"{name}={value}" for name, value in fields.items()) + f" {time.time_ns()}"
 
 
+def beat(path: Path) -> None:
+    """Show that this process lives. On a full disk the older counters get a new time, so that it does not look dead."""
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        draft.write_bytes(orjson.dumps({"pid": os.getpid(), "time": time.time(), "values": values()}))
+        draft.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.touch()
+
+
 def start_beating(part: str, every_s: float = 1.0, store: str = "") -> None:
     """Show from a daemon thread that this process lives: the file `every_s`, the row every other time.
 
@@ -129,23 +140,17 @@ def start_beating(part: str, every_s: float = 1.0, store: str = "") -> None:
     """
     path = beat_path(part)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
     url = f"{store or 'http://127.0.0.1:' + (os.environ.get('ATIPICO_STORE_PORT') or '8086')}/write?db=atipico"
     process = psutil.Process()
     started = int(process.create_time() * 1e9)
 
-    def beat() -> None:
-        with contextlib.suppress(OSError):  # a full disk must not end the part; the beat then grows old, which shows
-            draft.write_bytes(orjson.dumps({"pid": os.getpid(), "time": time.time(), "values": values()}))
-            draft.replace(path)
-
     def beats() -> None:
         while True:
-            beat()
+            beat(path)
             with contextlib.suppress(Exception):
                 post(url, row(part, started, process.memory_info().rss))
             time.sleep(every_s)
-            beat()
+            beat(path)
             time.sleep(every_s)
 
     threading.Thread(target=beats, name="heartbeat", daemon=True).start()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-import subprocess
 import sys
-from pathlib import Path
 
 import psutil
 import pytest
@@ -19,49 +17,14 @@ from atipico.engines.embedded.parts import Part
 from atipico.engines.embedded.settings import Restart, Stop, SupervisorSettings
 from atipico.engines.embedded.supervisor import Supervisor
 from atipico.errors import Refused
+from supervised import LIVES, pids, run_folder, supervisor_of, tiny  # noqa: F401 - a fixture
 from waiting import until
 
-LIVES = "import time; time.sleep(600)"
-ENDS = "import time, sys; open(sys.argv[2] + '/starts', 'a').write(f'{time.monotonic()}\\n')"
+ENDS = "import time, sys; open(sys.argv[-2] + '/starts', 'a').write(f'{time.monotonic()}\\n')"
 IGNORES_SIGTERM = (
     "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-    "open(sys.argv[2] + '/deaf', 'w').close(); time.sleep(600)"
+    "open(sys.argv[-2] + '/deaf', 'w').close(); time.sleep(600)"
 )
-# A supervisor as a process of its own: argv[1] is the run folder.
-SUPERVISES = f"""
-import sys, time
-from pathlib import Path
-sys.path[:0] = {[str(Path(__file__).parents[2] / "services"), *map(str, Path(__file__).parents[:2])]!r}
-from atipico.engines.embedded.lock import hold
-from test_supervisor import supervisor_of, tiny
-run = Path(sys.argv[1])
-lock = hold(run / "lock", "a supervisor")
-supervisor = supervisor_of(run, tiny("one"), tiny("two"))
-supervisor.adopt()
-while True:
-    supervisor.tick()
-    time.sleep(0.05)
-"""
-
-
-def tiny(name: str, script: str = LIVES) -> Part:
-    return Part(name, lambda pid: True, command=(sys.executable, "-c", script))
-
-
-def supervisor_of(run: Path, *parts: Part, restart: Restart | None = None) -> Supervisor:
-    settings = SupervisorSettings(restart=restart or Restart(first=0.05), stop=Stop(grace=1.0))
-    return Supervisor(run, parts, settings, {})
-
-
-def pids(run: Path, name: str) -> list[int]:
-    return [process.pid for process in processes.running(run).get(name, [])]
-
-
-@pytest.fixture
-def run(tmp_path):
-    yield tmp_path
-    for several in processes.running(tmp_path).values():
-        processes.stop(several, 0.2)
 
 
 def test_a_part_that_is_killed_comes_back_and_its_neighbour_stays(run):
@@ -119,45 +82,6 @@ def test_a_part_is_up_only_when_its_probe_says_so(run):
     supervisor.tick()
 
     assert (before, state.read(run)["parts"]["one"]["state"]) == ("starting", "up")
-
-
-def test_a_supervisor_takes_over_the_parts_of_one_that_was_killed(run):
-    first = subprocess.Popen([sys.executable, "-c", SUPERVISES, str(run)])
-    until(lambda: pids(run, "one") and pids(run, "two"))
-    before = {name: pids(run, name) for name in ("one", "two")}
-    first.kill()
-    first.wait()
-    (run / "supervisor.json").unlink(missing_ok=True)  # it may have died before it wrote of a part
-
-    with hold(run / "lock", "a supervisor"):  # free although its parts live
-        second = supervisor_of(run, tiny("one"), tiny("two"))
-        second.adopt()
-        for _ in range(5):
-            second.tick()
-
-    assert {name: pids(run, name) for name in ("one", "two")} == before
-
-
-def test_control_a_supervisor_that_does_not_take_over_starts_twins(run):
-    first = supervisor_of(run, tiny("one"))
-    first.tick()
-    until(lambda: pids(run, "one"))
-
-    second = supervisor_of(run, tiny("one"))
-    second.tick()
-
-    until(lambda: len(pids(run, "one")) == 2)
-
-
-def test_the_restarts_of_a_killed_supervisor_and_of_its_parts_are_remembered(run):
-    first = supervisor_of(run, tiny("one"))
-    first.kept[0].restarts = 3
-    first.tick()
-
-    second = supervisor_of(run, tiny("one"))
-    second.adopt()
-
-    assert (second.restarts, second.kept[0].restarts) == (1, 3)
 
 
 def test_stop_ends_all_parts_in_reverse_order_also_one_that_ignores_sigterm(run):

@@ -52,8 +52,12 @@ class Stack:
         """The rows of `atipico status --json` by part."""
         return {row["name"]: row for row in json.loads(self.atipico("status", "--json").stdout)["parts"]}
 
+    def running(self) -> dict[str, list[psutil.Process]]:
+        """The living processes by name."""
+        return processes.running(self.run)
+
     def processes(self) -> list[psutil.Process]:
-        return [process for several in processes.running(self.run).values() for process in several]
+        return [process for several in self.running().values() for process in several]
 
     def query(self, q: str, db: str = "atipico") -> list[dict[str, Any]]:
         """The series of one statement; values are lists, times ns."""

@@ -19,6 +19,7 @@ def run(port: int | None = None, host: str | None = None, models: Path | None = 
     logs.start("classifier")
     settings = load(ClassifierSettings, port=port, host=host, models=str(models) if models else None)
     refuse_busy_port("classifier", settings.host, settings.port)
+    start_beating("classifier")
     folder = Path(settings.models) if settings.models else home() / "models"
     shelf = open_shelf(folder, settings.limits.model)
     for model, why in shelf.refused.items():
@@ -26,5 +27,4 @@ def run(port: int | None = None, host: str | None = None, models: Path | None = 
     if not shelf.models:
         logging.getLogger(__name__).error("no model in %s; nothing is scored until there is one", folder)
     app = create_app(shelf, settings.default, settings.limits.body)
-    start_beating("classifier")
     serve("classifier", app, settings.host, settings.port, settings.server.threads)

@@ -40,9 +40,13 @@ app = typer.Typer(
 
 
 @app.callback()
-def everywhere(part_of: Annotated[Path | None, typer.Option(hidden=True)] = None) -> None:
+def everywhere(
+    part_of: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    made_of: Annotated[str, typer.Option(hidden=True)] = "",
+) -> None:
     """Real-time anomaly detection on live streams, as a stack of small services."""
-    if part_of is not None:  # how the supervisor starts a part, and finds it again in the process table
+    # How the supervisor starts a part, finds it again in the process table, and sees whether it is still what it was.
+    if part_of is not None:
         os.environ["ATIPICO_RUN"] = str(part_of)
 
 

@@ -19,9 +19,9 @@ def run(port: int | None = None, host: str | None = None, data: Path | str | Non
     logs.start("store")
     settings = load(StoreSettings, port=port, host=host, data=str(data) if data else None)
     refuse_busy_port("store", settings.host, settings.port)  # before the log is read, which may take a while
+    start_beating("store", store=f"http://127.0.0.1:{settings.port}")
     databases = Databases(settings)
     app, tidy = create_app(databases, settings), Tidy(databases, settings)
-    start_beating("store", store=f"http://127.0.0.1:{settings.port}")
     try:
         serve("store", app, settings.host, settings.port, settings.threads, databases.end_waiting)
     finally:

@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from atipico.config import PACKAGE, home, run_dir, socket_path
@@ -28,6 +29,7 @@ class Part:
     words: Sequence[str] = ()
     command: Sequence[str] = COMMAND
     env: Mapping[str, str] = field(default_factory=dict)
+    reads: Sequence[Path] = ()  # files and folders that it reads when it starts
 
 
 def port(part: Served) -> int:
@@ -46,17 +48,24 @@ def url(part: Served) -> str:
 
 def embedded() -> list[Part]:
     """All parts, in the order in which they start; they stop in the reverse one. The lab where its folder was made."""
-    agent = socket_path("agent")
-    lab = [Part("lab", answers(port("lab"), "/api"), url("lab"))] if (run_dir() / "lab").is_dir() else []
+    agent, jobs, streams = socket_path("agent"), run_dir() / "jobs", run_dir() / "generator.toml"
+    models = Path(os.environ.get("ATIPICO_CLASSIFIER_MODELS") or home() / "models")
+    lab = [Part("lab", answers(port("lab"), "/api"), url("lab"))] if "lab" in served() else []
     return [
         Part("store", answers(port("store"), "/ping"), url("store")),
-        Part("classifier", answers(port("classifier"), "/-/ready"), url("classifier")),
-        Part("agent", listens(agent), f"unix:{agent}"),
-        Part("host", beats("host")),
-        Part("generator", beats("generator"), words=("--config", str(run_dir() / "generator.toml"))),
+        Part("classifier", answers(port("classifier"), "/-/ready"), url("classifier"), reads=(models,)),
+        Part("agent", listens(agent), f"unix:{agent}", reads=(jobs,)),
+        Part("host", beats("host"), reads=(jobs,)),
+        Part("generator", beats("generator"), words=("--config", str(streams)), reads=(streams,)),
         Part("page", answers(port("page"), "/ping"), url("page")),
         *lab,
     ]
+
+
+def served() -> list[Served]:
+    """The parts of this run that listen on a port."""
+    lab: list[Served] = ["lab"] if (run_dir() / "lab").is_dir() else []
+    return ["store", "classifier", "page", *lab]
 
 
 def environment() -> dict[str, str]:

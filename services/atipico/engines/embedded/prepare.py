@@ -8,12 +8,14 @@ import re
 import secrets
 import shutil
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from atipico.config import home
+from atipico.engines.embedded import processes
 from atipico.engines.embedded.down import refuse_foreign
-from atipico.engines.embedded.parts import port
+from atipico.engines.embedded.parts import Served, port
 from atipico.errors import NotYet, Refused
 from atipico.web import refuse_busy_port
 
@@ -31,13 +33,10 @@ def check_room(run: Path, free: int) -> None:
         )
 
 
-def check_ports(lab: bool) -> None:
-    """Raises Refused when something listens on a port of ours."""
-    refuse_busy_port("store", "127.0.0.1", port("store"))
-    refuse_busy_port("classifier", "127.0.0.1", port("classifier"))
-    refuse_busy_port("page", "127.0.0.1", port("page"))
-    if lab:
-        refuse_busy_port("lab", "127.0.0.1", port("lab"))
+def check_ports(parts: Iterable[Served]) -> None:
+    """Raises Refused when something listens on a port of these parts."""
+    for part in parts:
+        refuse_busy_port(part, "127.0.0.1", port(part))
 
 
 def make_folder(run: Path) -> None:
@@ -54,18 +53,28 @@ def make_folder(run: Path) -> None:
 def write_jobs(run: Path, like_payments: str | None) -> None:
     """Put the jobs to run under run/jobs: those in jobs/ under home, and the payments job on the measurement
     `like_payments` if one is given that no job reads yet."""
-    jobs = run / "jobs"
-    shutil.rmtree(jobs, ignore_errors=True)
-    jobs.mkdir()
-    streams, unlearnt = set(), _unlearnt()
+    wanted, streams, unlearnt = {}, set(), _unlearnt()
     for path in sorted((home() / "jobs").glob("*.toml")):
         if _told(path).get("model") in unlearnt:
             continue  # it runs once it has a model
-        shutil.copyfile(path, jobs / path.name)
+        wanted[path.name] = path.read_text(encoding="utf-8")
         streams.add(_stream(path))
     if like_payments is not None and like_payments not in streams:
         tracked = (home() / "jobs" / "payments.toml").read_text()
-        (jobs / f"{like_payments}.toml").write_text(_on_stream(tracked, like_payments))
+        wanted[f"{like_payments}.toml"] = _on_stream(tracked, like_payments)
+    jobs = run / "jobs"
+    jobs.mkdir(exist_ok=True)
+    for job in jobs.glob("*.toml"):
+        if job.name not in wanted:
+            job.unlink()
+    for name, text in wanted.items():
+        _put(jobs / name, text)
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a file where it does not hold that already: parts that live on read some of them."""
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
 
 
 def _unlearnt() -> set[str]:
@@ -104,14 +113,15 @@ def write_streams(run: Path, data: Path | None, rate: float | None) -> None:
     if data is not None:
         streams.append(("file", f"rate = {rate or FILE_RATE:g}\nfile = {_quoted(data)}"))
     text = "".join(f"[streams.{source}]\nsource = {_quoted(source)}\n{rest}\n\n" for source, rest in streams)
-    (run / "generator.toml").write_text(text)
+    _put(run / "generator.toml", text)
 
 
 def write_lab(run: Path, wanted: bool) -> None:
-    """Make the lab's folder afresh, by which it is a part of this run; take it away where none is wanted."""
-    shutil.rmtree(run / "lab", ignore_errors=True)
+    """Make the lab's folder, by which it is a part of this run, afresh unless it lives; none if unwanted."""
+    if not wanted or "lab" not in processes.running(run):
+        shutil.rmtree(run / "lab", ignore_errors=True)
     if wanted:
-        (run / "lab").mkdir(mode=0o700)
+        (run / "lab").mkdir(mode=0o700, exist_ok=True)
 
 
 def _quoted(text: object) -> str:

@@ -63,9 +63,15 @@ def beats(name: str) -> Probe:
 
 
 def heartbeat(name: str) -> dict[str, Any]:
-    """The last heartbeat of a part: pid, time (s since 1970), values; {} when there is none."""
+    """The last heartbeat of a part: pid, time (s since 1970), values; {} when there is none.
+
+    The time is that of the file where that is newer: on a full disk a part can't tell more than that it lives.
+    """
+    path = beat_path(name)
     try:
-        beat = orjson.loads(beat_path(name).read_bytes())
+        beat, changed = orjson.loads(path.read_bytes()), path.stat().st_mtime
     except (OSError, orjson.JSONDecodeError):
         return {}
-    return beat if isinstance(beat, dict) and {"pid", "time", "values"} <= beat.keys() else {}
+    if not isinstance(beat, dict) or not {"pid", "time", "values"} <= beat.keys():
+        return {}
+    return {**beat, "time": max(beat["time"], changed)}

@@ -17,12 +17,13 @@ from pathlib import Path
 import psutil
 
 MARK = "--part-of"
+MADE_OF = "--made-of"  # before the mark: what shapes the process, see alike.py
 _POLL_S = 0.05
 
 
-def marked(command: Sequence[str], run: Path, name: str) -> list[str]:
+def marked(command: Sequence[str], run: Path, name: str, made_of: str = "") -> list[str]:
     """The command line of the process `name` of the run folder `run`."""
-    return [*command, MARK, str(run), name]
+    return [*command, *([MADE_OF, made_of] if made_of else []), MARK, str(run), name]
 
 
 def start(argv: Sequence[str], log: Path, extra: Mapping[str, str] | None = None) -> psutil.Process:
@@ -60,6 +61,15 @@ def _name(argv: list[str], run: str) -> str | None:
     return name if folder == run else None
 
 
+def made_of(process: psutil.Process) -> str:
+    """What its command line says that it is made of; "" when that can't be seen."""
+    try:
+        argv = process.cmdline()
+    except psutil.Error:
+        return ""
+    return (*argv[argv.index(MADE_OF) + 1 :], "")[0] if MADE_OF in argv else ""
+
+
 def alive(process: psutil.Process) -> bool:
     """Whether it still runs; one of our children that ended is reaped by the way."""
     try:
@@ -71,12 +81,13 @@ def alive(process: psutil.Process) -> bool:
 
 
 def stop(processes: Iterable[psutil.Process], grace_s: float) -> None:
-    """End processes: SIGTERM, then SIGKILL for what is still there after `grace_s` seconds."""
+    """End processes: SIGTERM, then SIGKILL for what is still there after `grace_s` seconds. A stopped one may go on."""
     left = [process for process in processes if alive(process)]
     for what, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 5.0)):
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(what)
+                process.send_signal(signal.SIGCONT)
         deadline = time.monotonic() + patience_s
         while (left := [process for process in left if alive(process)]) and time.monotonic() < deadline:
             time.sleep(_POLL_S)

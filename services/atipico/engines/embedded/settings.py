@@ -26,6 +26,11 @@ class Stop(_Table):
     grace: Seconds = 10.0
 
 
+class Hang(_Table):
+    after: Seconds = Field(default=30.0, ge=0)
+    start: Seconds = Field(default=120.0, ge=0)
+
+
 class Log(_Table):
     most: Bytes = 8 * 2**20
 
@@ -44,5 +49,6 @@ class SupervisorSettings(Settings):
     metrics_port: int = Field(8090, ge=0, le=65535)
     restart: Restart = Restart()
     stop: Stop = Stop()
+    hang: Hang = Hang()
     log: Log = Log()
     up: Up = Up()

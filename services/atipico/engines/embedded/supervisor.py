@@ -12,10 +12,12 @@ import psutil
 import structlog
 
 from atipico.engines.embedded import processes, state
+from atipico.engines.embedded.alike import made_of, take_over
 from atipico.engines.embedded.logs import keep_small, log_path
 from atipico.engines.embedded.parts import Part
 from atipico.engines.embedded.settings import SupervisorSettings
-from atipico.metrics import RESTARTS, UP
+from atipico.engines.embedded.silence import Silence
+from atipico.metrics import RESTARTS, UP, beat_path
 
 NAME = "supervisor"
 _talk = structlog.get_logger(NAME)
@@ -27,6 +29,7 @@ class Kept:
 
     part: Part
     process: psutil.Process | None = None
+    silence: Silence | None = None  # of that process
     state: str = "stopped"
     failures: int = 0  # ends in a row, each before it had been up for long
     restarts: int = 0
@@ -56,15 +59,20 @@ class Supervisor:
         self._written: tuple[dict[str, Any], float] = ({}, 0.0)
 
     def adopt(self) -> None:
-        """Take over living parts of a supervisor that was killed: a second store could only fight the first."""
+        """Take over living parts of a supervisor that was killed: a second store could only fight the first.
+
+        Those that are not what would be started now are ended, see alike.py.
+        """
         before = state.read(self.run)
         if before.get("state") == "running":
             self.restarts = before["restarts"] + 1
-        living = processes.running(self.run)
+        parts = [kept.part for kept in self.kept]
+        living = take_over(self.run, parts, self.environment, self.settings.stop.grace)
         for kept in self.kept:
             kept.restarts = before.get("parts", {}).get(kept.part.name, {}).get("restarts", 0) if self.restarts else 0
-            for process in living.get(kept.part.name, [])[:1]:
+            if process := living.get(kept.part.name):
                 kept.process, kept.state = process, "starting"
+                kept.silence = self._listen(kept.part)
                 _talk.info("took over a running part", name=kept.part.name, pid=process.pid)
 
     def tick(self) -> None:
@@ -85,21 +93,39 @@ class Supervisor:
                 self._start(kept)
         elif not processes.alive(kept.process):
             self._ended(kept, now)
+        elif self._hangs(kept, now):
+            kept.process.kill()
         elif kept.state == "starting" and kept.part.ready(kept.process.pid):
             kept.state, kept.up_since = "up", now
         elif kept.state == "up" and now - kept.up_since > self.settings.restart.forgotten_after:
             kept.failures = 0
 
+    def _listen(self, part: Part) -> Silence:
+        return Silence(beat_path(part.name, self.run), time.monotonic())
+
+    def _hangs(self, kept: Kept, now: float) -> bool:
+        """Whether a part that lives was silent for too long."""
+        if kept.silence is None or kept.process is None:
+            return False
+        kept.silence.look(now)
+        most = self.settings.hang.after if kept.silence.ever else self.settings.hang.start
+        if not self.settings.hang.after or kept.silence.seconds <= most:
+            return False
+        silent_s = round(kept.silence.seconds, 1)
+        _talk.error("a part hangs and is killed", name=kept.part.name, pid=kept.process.pid, silent_s=silent_s)
+        return True
+
     def _start(self, kept: Kept) -> None:
         part = kept.part
-        argv = [*processes.marked(part.command, self.run, part.name), *part.words]
+        argv = processes.marked(part.command, self.run, part.name, made_of(part, self.environment))
+        argv += part.words
         try:
             kept.process = processes.start(argv, log_path(self.run, part.name), {**self.environment, **part.env})
         except OSError as error:  # no memory, no disk: later perhaps
             _talk.error("a part can't be started", name=part.name, why=str(error))
             self._ended(kept, time.monotonic())
             return
-        kept.state = "starting"
+        kept.state, kept.silence = "starting", self._listen(part)
         _talk.info("started", name=part.name, pid=kept.process.pid)
 
     def _ended(self, kept: Kept, now: float) -> None:
@@ -108,7 +134,7 @@ class Supervisor:
         RESTARTS.labels(kept.part.name).inc()
         delay = self.settings.restart.delay(kept.failures)
         _talk.warning("a part ended", name=kept.part.name, code=_code(kept.process), again_in_s=delay)
-        kept.process, kept.state, kept.due = None, "backoff", now + delay
+        kept.process, kept.silence, kept.state, kept.due = None, None, "backoff", now + delay
 
     def stop(self) -> None:
         """End all parts in reverse order, each with its grace."""

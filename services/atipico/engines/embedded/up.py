@@ -11,11 +11,12 @@ import orjson
 
 from atipico.config import home, load, run_dir
 from atipico.engines.embedded import prepare, processes, state
+from atipico.engines.embedded.alike import take_over
 from atipico.engines.embedded.down import down
 from atipico.engines.embedded.guard import start_guard
 from atipico.engines.embedded.lock import hold
 from atipico.engines.embedded.logs import log_path, tail
-from atipico.engines.embedded.parts import embedded, port
+from atipico.engines.embedded.parts import embedded, environment, port, served
 from atipico.engines.embedded.probes import fetch
 from atipico.engines.embedded.settings import SupervisorSettings
 from atipico.errors import NotYet, Refused
@@ -30,7 +31,9 @@ _LOG_LINES = 12
 def up(data: Path | None, rate: float | None, say: Say, lab: bool = False) -> dict[str, str]:
     """Start everything, with `lab` JupyterLab too, and wait for the first score. `say` gets each step as it begins.
 
-    Returns the addresses by part. Raises Refused or NotYet with the cure; nothing is left running then.
+    Parts that live on without a supervisor are taken over where they are what would be started, else ended first.
+
+    Returns the addresses by part. Raises Refused or NotYet with the cure; nothing that it started goes on then.
     """
     run, settings = run_dir(), load(SupervisorSettings)
     _refuse_second(run)
@@ -40,13 +43,15 @@ def up(data: Path | None, rate: float | None, say: Say, lab: bool = False) -> di
     prepare.make_folder(run)
     with hold(run / "up.lock", "another `atipico up`"):
         _refuse_second(run)
-        down()  # parts that have lost their supervisor
         prepare.check_room(run, settings.up.free)
-        prepare.check_ports(lab)
         say("writing the jobs and the streams")
         prepare.write_jobs(run, like_payments(data) if data else None)
         prepare.write_streams(run, data, rate)
         prepare.write_lab(run, lab)
+        going_on = take_over(run, embedded(), environment(), settings.stop.grace)
+        if going_on:
+            say(f"taking over {', '.join(sorted(going_on))}")
+        prepare.check_ports([part for part in served() if part not in going_on])
         try:
             _start(run, settings.up.deadline, say)
         except BaseException:
