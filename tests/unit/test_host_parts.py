@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atipico.agent.app import AgentSettings
+from atipico.config import load
 from atipico.errors import NotYet
 from atipico.stream.jobs import readable_jobs
 from atipico.stream.ledger import KEPT, Ledger, Mark
 from atipico.stream.outcomes import OutcomeLines
 from atipico.stream.pending import MOST_BYTES, Pending
+from atipico.stream.settings import HostSettings
 from atipico.wire.lines import parse
 from atipico.wire.points import AnswerWriter, write_point
 from atipico.wire.sample import Sample, Score, outcome, sample_tags
@@ -168,3 +171,20 @@ def test_a_job_whose_file_is_wrong_costs_the_others_nothing(tmp_path):
     (tmp_path / "torn.toml").write_text('model = "m"\nstream = ')
 
     assert list(readable_jobs(tmp_path)) == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "port", "everyones", "its_own"),
+    [
+        (HostSettings, "store_port", "ATIPICO_STORE_PORT", "ATIPICO_HOST_STORE_PORT"),
+        (AgentSettings, "classifier_port", "ATIPICO_CLASSIFIER_PORT", "ATIPICO_AGENT_CLASSIFIER_PORT"),
+    ],
+)
+def test_a_part_can_be_pointed_at_another_port_than_that_which_all_are_told(
+    monkeypatch, settings, port, everyones, its_own
+):
+    monkeypatch.setenv(everyones, "20001")
+    told_like_all = getattr(load(settings), port)
+    monkeypatch.setenv(its_own, "20002")
+
+    assert (told_like_all, getattr(load(settings), port)) == (20001, 20002)

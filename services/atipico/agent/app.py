@@ -33,7 +33,10 @@ class AgentSettings(Settings):
     )
     socket: str = ""
     classifier_host: str = "127.0.0.1"
-    classifier_port: int = Field(8080, validation_alias=AliasChoices("ATIPICO_CLASSIFIER_PORT", "classifier_port"))
+    classifier_port: int = Field(
+        8080,
+        validation_alias=AliasChoices("ATIPICO_AGENT_CLASSIFIER_PORT", "ATIPICO_CLASSIFIER_PORT", "classifier_port"),
+    )
     classifier_timeout: Seconds = 5.0
     metrics_port: int = Field(0, ge=0, le=65535)
 

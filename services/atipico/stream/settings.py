@@ -17,7 +17,9 @@ class HostSettings(Settings):
         populate_by_name=True,
     )
     store_host: str = "127.0.0.1"
-    store_port: int = Field(8086, validation_alias=AliasChoices("ATIPICO_STORE_PORT", "store_port"))
+    store_port: int = Field(
+        8086, validation_alias=AliasChoices("ATIPICO_HOST_STORE_PORT", "ATIPICO_STORE_PORT", "store_port")
+    )
     agent_socket: str = ""
     checkpoint_every: Seconds = 2.0
     unanswered: int = 20_000
