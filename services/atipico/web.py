@@ -60,6 +60,20 @@ def with_request_id(app: WSGI) -> WSGI:
     return named
 
 
+def whole_bodies_only(app: WSGI) -> WSGI:
+    """Let a body that is shorter than its Content-Length fail where it is read, as 400, instead of ending early.
+
+    Granian says of every body that it ends by itself, also when its connection was cut.
+    """
+
+    def checked(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ.get("CONTENT_LENGTH"):
+            environ.pop("wsgi.input_terminated", None)
+        return app(environ, start_response)
+
+    return checked
+
+
 def _is_loopback(name: str) -> bool:
     try:
         return ipaddress.ip_address(name).is_loopback
@@ -99,7 +113,7 @@ def serve(
         log_dictconfig=_LOGGING,
     )
     server.stopping = stopping
-    served = local_hosts_only(with_request_id(app), host)
+    served = local_hosts_only(with_request_id(whole_bodies_only(app)), host)
     _say.info("listens", host=host, port=port)
     server.serve(target_loader=lambda: served, wrap_loader=False)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import gzip
+import socket
 import threading
 import time
 
 import orjson
 import pytest
+import requests
 
 from atipico import config
 from atipico.store.api import create_app
@@ -337,8 +339,6 @@ def test_the_official_client_writes_and_is_told_what_was_wrong(store):
 
 
 def test_a_body_without_a_length_is_read_to_its_end(store):
-    import requests
-
     def pieces():
         for number in range(100):
             yield b"chunked v=1 %d\n" % number
@@ -349,9 +349,28 @@ def test_a_body_without_a_length_is_read_to_its_end(store):
     assert requests.post(f"{store.url}/write?db=atipico", data=too_much, timeout=30).status_code == 413
 
 
-def test_a_store_that_is_stopped_does_not_wait_for_those_who_wait(tmp_path):
-    import requests
+LINES = b"".join(b"cut v=%d 17000000000000000%02d\n" % (number, number) for number in range(50))
+WITH_LENGTH = b"Content-Length: %d\r\n\r\n" % len(LINES)
+IN_CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(LINES)
 
+
+@pytest.mark.parametrize(
+    ("head", "sent"),
+    [(WITH_LENGTH, 700), (WITH_LENGTH, LINES.index(b"\n") + 1), (IN_CHUNKS, 700)],
+    ids=["in a line", "between lines", "in a chunk"],
+)
+def test_a_write_whose_connection_is_cut_in_its_midst_brings_no_line_that_was_never_written(store, head, sent):
+    with socket.create_connection(("127.0.0.1", store.port)) as client:
+        client.sendall(b"POST /write?db=atipico HTTP/1.1\r\nHost: localhost\r\n" + head + LINES[:sent])
+        client.shutdown(socket.SHUT_WR)
+        client.settimeout(30)
+        answer = client.recv(65536)
+
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
+    assert store.query('SELECT "v" FROM "cut"') == []
+
+
+def test_a_store_that_is_stopped_does_not_wait_for_those_who_wait(tmp_path):
     store = RunningStore(tmp_path).start()
     url = f"{store.url}/log?db=atipico&measurement=m&offset=first&wait=30"
     answers = []
@@ -368,8 +387,6 @@ def test_a_store_that_is_stopped_does_not_wait_for_those_who_wait(tmp_path):
 
 
 def test_another_host_name_is_refused(store):
-    import requests
-
     answer = requests.get(f"{store.url}/ping", headers={"Host": "evil.example"}, timeout=30)
 
     assert answer.status_code == 403

@@ -22,13 +22,20 @@ class TooLarge(Refused):
 
 
 def read_body(request: Request, most: int) -> bytes:
-    """All of the body. Raises TooLarge, and Refused when it is no whole gzip though it says so."""
+    """All of the body. Raises TooLarge, and Refused when it is not whole: its end was cut off with its connection.
+
+    Where no length was told (chunks) the end of a gzip tells, or that of a line.
+    """
     if (request.content_length or 0) > most:
         raise TooLarge(most)
-    data = request.stream.read(most + 1)
+    data = request.stream.read(most + 1) if request.content_length is None else request.stream.read()
     if len(data) > most:
         raise TooLarge(most)
-    return inflate(data, most) if request.headers.get("Content-Encoding") == "gzip" else data
+    if request.headers.get("Content-Encoding") == "gzip":
+        return inflate(data, most)
+    if request.content_length is None and data and not data.endswith(b"\n"):
+        raise Refused("unexpected EOF: a body without a Content-Length ends with a newline")
+    return data
 
 
 def inflate(data: bytes, most: int) -> bytes:
