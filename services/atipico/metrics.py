@@ -36,6 +36,8 @@ LAG = Gauge(
 )
 FORGOTTEN_KEYS = Counter("atipico_forgotten_keys", "Keys whose windows were dropped because there were too many.")
 OUT_OF_ORDER = Counter("atipico_out_of_order", "Samples that features met late or again, with the reason.", ["reason"])
+REWINDS = Counter("atipico_rewinds", "Times a job went back for samples that came late.", ["stream"])
+TOO_LATE = Counter("atipico_too_late", "Samples that came later than their job goes back for.", ["stream"])
 KEYS = Gauge("atipico_keys", "Keys whose windows are remembered: awake in memory, asleep on disk.", ["stream", "state"])
 RESTARTS = Counter("atipico_restarts", "Times the supervisor started a part again.", ["part"])
 UP = Gauge("atipico_up", "Whether a part runs and has said that it is ready: 1 or 0; the supervisor's view.", ["part"])

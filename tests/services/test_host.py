@@ -43,13 +43,14 @@ class ScriptedStore:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                asked = parse_qs(urlsplit(self.path).query)["offset"][0]
-                at = 0 if asked == "first" else int(asked)
+                asked = parse_qs(urlsplit(self.path).query)
+                at = 0 if asked["offset"][0] == "first" else int(asked["offset"][0])
                 if at >= len(outer.records):
                     threading.Event().wait(0.02)
                 body = b"".join(outer.records[at : at + 1])
                 after = min(at + 1, len(outer.records))
-                self.reply(200, body, {"X-Atipico-Next": str(after), "X-Atipico-End": str(len(outer.records))})
+                told = {"X-Atipico-Begin": at, "X-Atipico-Next": after, "X-Atipico-End": len(outer.records)}
+                self.reply(200, body, {name: str(offset) for name, offset in told.items()})
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))

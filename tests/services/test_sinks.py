@@ -72,8 +72,8 @@ class Log:
         end = 10 * len(self.records)
         if offset >= end:
             threading.Event().wait(0.01)
-            return LogBlock(b"", end, end)
-        return LogBlock("\n".join(self.records[offset // 10]).encode(), offset + 10, end)
+            return LogBlock(b"", offset, end, end)
+        return LogBlock("\n".join(self.records[offset // 10]).encode(), offset, offset + 10, end)
 
 
 @pytest.fixture

@@ -9,14 +9,19 @@ from hypothesis import strategies as st
 from atipico.agent.app import AgentSettings
 from atipico.config import load
 from atipico.errors import NotYet
+from atipico.registry.jobs import Job
 from atipico.stream.jobs import readable_jobs
 from atipico.stream.ledger import KEPT, Ledger, Mark
 from atipico.stream.outcomes import OutcomeLines
+from atipico.stream.outgoing import Outgoing, Reader
 from atipico.stream.pending import MOST_BYTES, Pending
+from atipico.stream.section import Section, section
 from atipico.stream.settings import HostSettings
+from atipico.stream.store import LogBlock
 from atipico.wire.lines import parse
 from atipico.wire.points import AnswerWriter, write_point
 from atipico.wire.sample import Sample, Score, outcome, sample_tags
+from atipico.wire.snapshot import Snapshot
 
 SCORE = Score(0.25, 0.5, False, "test@1", True, "")
 
@@ -60,6 +65,72 @@ def test_a_torn_ledger_counts_as_none(tmp_path, torn):
     assert Ledger(tmp_path / "payments.json").newest() == Mark()
 
 
+def test_a_ledger_that_is_torn_goes_on_with_the_one_before_it(tmp_path):
+    path = tmp_path / "payments.json"
+    ledger = Ledger(path)
+    for offset in (1, 2):
+        ledger.commit(Mark(offset, f"snapshot {offset}"))
+
+    path.write_bytes(path.read_bytes()[:9])
+
+    assert Ledger(path).newest() == Mark(1, "snapshot 1")
+    path.write_bytes(b'[[7,"of a version before"]]')
+    assert Ledger(path).newest() == Mark(7, "of a version before")
+
+
+def test_a_job_goes_back_to_the_newest_mark_whose_clock_is_before_the_late_sample(tmp_path):
+    ledger = Ledger(tmp_path / "payments.json")
+    marks = [Mark(offset, Snapshot(offset, clock=100 * offset).to_bytes().decode()) for offset in (1, 2, 3)]
+    for mark in marks:
+        ledger.commit(mark)
+
+    assert [ledger.before(clock) for clock in (301, 300, 101, 100)] == [marks[2], marks[1], marks[0], None]
+    ledger.go_back(marks[1])
+    assert Ledger(tmp_path / "payments.json").newest() == marks[1]
+    assert ledger.oldest == 1
+
+
+def test_where_nothing_is_known_is_before_all_samples(tmp_path):
+    ledger = Ledger(tmp_path / "payments.json")
+    ledger.commit(Mark(7))
+
+    assert ledger.before(-(2**62)) == Mark(7)
+
+
+def sent(*clocks: int) -> list[Outgoing]:
+    return [Outgoing(clock, 0, "head", b"point") for clock in clocks]
+
+
+def test_a_section_has_its_mark_so_far_back_that_what_is_allowed_to_be_late_is_behind_it():
+    section = Section(sent(10, 40, 60, 90, 100), [3, 1, 2, 5, 4], end=9, floor=-1)
+
+    assert list(section.parts(late=50)) == [
+        (sent(10, 40), Mark(2, until=9, floor=49)),
+        (sent(60, 90, 100), None),
+    ]
+    assert [mark for _, mark in section.parts(late=200)] == [None]
+
+
+def test_a_section_of_only_what_is_far_too_late_is_behind_its_mark_whole():
+    section = Section(sent(10, 20), [3, 1], end=9, floor=70)
+
+    assert list(section.parts(late=50)) == [(sent(10, 20), Mark(9, until=9, floor=70)), ([], None)]
+
+
+def test_a_section_from_a_mark_in_the_midst_of_another_leaves_out_what_that_knows():
+    lines = {0: b"m v=1 10\nm v=2 50", 20: b"m v=3 30", 40: b"m v=4 20\nm v=5 60"}
+    job = Job("j", "model", "m", ())
+
+    def read(offset: int, until: int) -> LogBlock:
+        return LogBlock(lines[offset], offset, offset + 20, 60)
+
+    told = section(read, Reader(job, OutcomeLines("j", "scores")), Mark(0, "x", until=40, floor=30), 60, None)
+
+    assert told is not None
+    assert [one.time for one in told.sent] == [20, 50, 60]
+    assert section(read, Reader(job, OutcomeLines("j", "scores")), Mark(0, "x"), 60, 20) is None
+
+
 def test_answers_become_rows_in_the_order_of_what_was_sent():
     pending = Pending(most=10)
     pending.add([("a", 1), ("b", 2), ("c", 3)])
@@ -95,7 +166,7 @@ def test_labels_alone_hold_the_sender_until_the_agent_has_answered_something_beh
         pending.add([("a", 1)], 100)
         pending.add([], MOST_BYTES)
     behind.add([("b", 2)], 100)
-    snapshot.add_snapshot(7)
+    snapshot.add_snapshot(Mark(7))
 
     for pending in (behind, snapshot):
         pending.answered([answer(1)])
@@ -110,13 +181,13 @@ def test_labels_alone_hold_the_sender_until_the_agent_has_answered_something_beh
 
 def test_a_snapshot_nobody_asked_for_is_not_committed():
     pending = Pending(most=2)
-    pending.add_snapshot(7)
+    pending.add_snapshot(Mark(7))
 
-    assert pending.snapshot_offset() == 7
+    assert pending.snapshot_mark() == Mark(7)
     pending.snapshot_taken()
     assert not pending.snapshot_asked()
     with pytest.raises(NotYet):
-        pending.snapshot_offset()
+        pending.snapshot_mark()
 
 
 names = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=6).filter(lambda s: s[-1] != "\\")

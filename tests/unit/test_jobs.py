@@ -102,3 +102,11 @@ def test_a_job_lists_its_sinks(job):
 def test_a_wrong_sink_says_what_was_needed(job, sinks, why):
     with pytest.raises(Refused, match=why):
         job(f"sinks = {sinks}\n{MODEL}")
+
+
+def test_how_late_a_sample_may_come_is_a_duration_of_an_hour_at_most(job):
+    assert job(MODEL).allowed_late == 10 * 10**9
+    assert job('allowed_late = "1m30s"\n' + MODEL).allowed_late == 90 * 10**9
+    for wrong, told in {"90": "needed|unit", "2h": "at most 3600 s"}.items():
+        with pytest.raises(Refused, match=told):
+            job(f'allowed_late = "{wrong}"\n' + MODEL)

@@ -7,20 +7,34 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from atipico.config import nanoseconds
 from atipico.detectors.spec import DetectorSpec, parse_detector
 from atipico.errors import Refused, nearest
 from atipico.features.spec import FeatureSpec, LabelSpec, parse_labels, parse_specs
 from atipico.sinks.spec import SinkSpec, parse_sinks
 
+_MOST_LATE = 3600 * 10**9  # ns
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_SETTINGS = {"model", "detector", "stream", "clock", "database", "scores", "sinks", "features", "labels"}
+_SETTINGS = {
+    "model",
+    "detector",
+    "stream",
+    "clock",
+    "allowed_late",
+    "database",
+    "scores",
+    "sinks",
+    "features",
+    "labels",
+}
 
 
 class Job(NamedTuple):
     """model: NAME or NAME@VERSION, "" where a detector does its work. stream and scores: measurements of `database`.
 
     clock: the field (int, ns) its windows run on, or "" for the sample's own time. labels: where those come
-    from that its features look at, None where none does.
+    from that its features look at, None where none does. allowed_late: how far behind on the clock a sample may
+    come, ns, and still count as if it had come in its order.
     """
 
     name: str
@@ -33,6 +47,7 @@ class Job(NamedTuple):
     detector: DetectorSpec | None = None
     sinks: tuple[SinkSpec, ...] = ()
     labels: LabelSpec | None = None
+    allowed_late: int = 10 * 10**9
 
 
 def load_job(path: Path) -> Job:
@@ -59,6 +74,8 @@ def _job(name: str, table: dict[str, Any]) -> Job:
     for word, value in table.items():
         if not isinstance(value, str):
             raise Refused(f"{word} = {value!r}: needed a text")
+    if "allowed_late" in table:
+        table["allowed_late"] = _allowed_late(table["allowed_late"])
     job = Job(name=name, sinks=sinks, **{"model": "", **table, **who})
     if job.stream == job.scores:
         raise Refused(f"stream = {job.stream!r}: a job that reads its own scores never ends")
@@ -80,6 +97,13 @@ def _who_scores(table: dict[str, Any]) -> dict[str, Any]:
     if "features" in table or "labels" in table:
         raise Refused("[features] and [labels] are for a model; a detector looks at the fields that it names itself")
     return {"features": (), "detector": parse_detector(table.pop("detector"))}
+
+
+def _allowed_late(text: str) -> int:
+    late = nanoseconds(text)
+    if late > _MOST_LATE:
+        raise Refused(f"allowed_late = {text!r}: at most {_MOST_LATE // 10**9} s, what is kept to go back to")
+    return late
 
 
 def load_jobs(folder: Path) -> dict[str, Job]:

@@ -12,7 +12,7 @@ from atipico.errors import Refused
 from atipico.store.databases import Databases
 from atipico.store.log import Block, Log
 from atipico.store.readers import Reader
-from atipico.wire.log import END, NEXT
+from atipico.wire.log import BEGIN, END, NEXT
 
 _LIMIT, _MOST_LIMIT, _MOST_WAIT_S = 256 * 1024, 8 * 2**20, 30.0
 _MOST_MEASUREMENTS = 8
@@ -34,13 +34,14 @@ def blueprint(databases: Databases, most_waiting: int) -> Blueprint:
         if name := request.args.get("reader"):
             for measurement in measurements:
                 database.readers.note(Reader(name, measurement, int(_number("done", 0))))
-        block = database.log.read(offset, measurements, int(limit))
-        if not block.lines and wait_s > 0 and waiting.acquire(blocking=False):
+        until = int(_number("until", 0)) or None
+        block = database.log.read(offset, measurements, int(limit), until)
+        if not block.lines and until is None and wait_s > 0 and waiting.acquire(blocking=False):
             try:
                 block = _wait(database.log, block, measurements, int(limit), time.monotonic() + wait_s)
             finally:
                 waiting.release()
-        headers = {NEXT: str(block.after), END: str(block.end)}
+        headers = {BEGIN: str(offset), NEXT: str(block.after), END: str(block.end)}
         return Response(block.lines, headers=headers, content_type="text/plain; charset=utf-8")
 
     return routes

@@ -120,14 +120,14 @@ class Log:
         """Bytes from the first record to the end."""
         return self.end - self.oldest
 
-    def read(self, offset: int, measurements: str | Collection[str], limit: int) -> Block:
+    def read(self, offset: int, measurements: str | Collection[str], limit: int, until: int | None = None) -> Block:
         """Synced lines of one measurement, or of some, from an offset on: whole records, about `limit` bytes, at least
-        one if any.
+        one if any. until: an offset to read no farther than.
 
         Raises LogGone when no record starts at the offset.
         """
         found: list[bytes] = []
-        size, upto = 0, self.synced
+        size, upto = 0, self.synced if until is None else max(offset, min(until, self.synced))
         wanted = {name.encode() for name in ([measurements] if isinstance(measurements, str) else measurements)}
         for after, record in self._walk(offset, upto, wanted):
             if record is not None:

@@ -7,7 +7,8 @@ from collections import deque
 from typing import NamedTuple
 
 from atipico.errors import NotYet
-from atipico.wire.points import read_answer
+from atipico.stream.ledger import Mark
+from atipico.wire.points import Late, read_answer
 from atipico.wire.sample import Score
 
 MOST_BYTES = 32 * 2**20  # of points; half of what an agent keeps before it leaves points out
@@ -19,6 +20,7 @@ class Row(NamedTuple):
     head: str
     time: int
     score: Score
+    late: Late | None
 
 
 class Pending:
@@ -29,7 +31,7 @@ class Pending:
         self.sent = self.taken = 0  # samples of this session so far, and those of them that were answered
         self._samples: deque[tuple[str, int]] = deque()  # head of the outcome, time
         self._blocks: deque[tuple[int, int]] = deque()  # `taken` once the agent has worked on a block, its bytes
-        self._offsets: deque[int] = deque()  # one for each snapshot that was asked for
+        self._marks: deque[Mark] = deque()  # one for each snapshot that was asked for
         self._added, self._before = 0, deque[int]()  # blocks in all, and before each snapshot
         self._changed = threading.Condition()
 
@@ -52,10 +54,10 @@ class Pending:
             self._added += 1
             self._blocks.append((self.sent if samples else self.sent + 1, size))
 
-    def add_snapshot(self, offset: int) -> None:
-        """A snapshot that is about to be asked for; `offset` is where the samples sent so far end."""
+    def add_snapshot(self, mark: Mark) -> None:
+        """A snapshot that is about to be asked for, of what was sent so far, and the mark that it makes."""
         with self._changed:
-            self._offsets.append(offset)
+            self._marks.append(mark)
             self._before.append(self._added)
 
     def answered(self, answers: list[bytes]) -> list[Row]:
@@ -64,11 +66,11 @@ class Pending:
             if len(answers) > len(self._samples):
                 raise NotYet(f"the agent gave {len(answers)} answers where {len(self._samples)} were due")
             rows = []
-            for time, score in map(read_answer, answers):
+            for time, score, late in map(read_answer, answers):
                 head, due = self._samples.popleft()
                 if time != due:
                     raise NotYet(f"the agent answered the sample of {time} ns where that of {due} ns was due")
-                rows.append(Row(head, time, score))
+                rows.append(Row(head, time, score, late))
             self.taken += len(rows)
             while self._blocks and self._blocks[0][0] <= self.taken:
                 self._bytes -= self._blocks.popleft()[1]
@@ -77,18 +79,18 @@ class Pending:
 
     def snapshot_asked(self) -> bool:
         """Whether a snapshot is still to come or to be committed; one at a time, so that a large one sets the pace."""
-        return bool(self._offsets)
+        return bool(self._marks)
 
-    def snapshot_offset(self) -> int:
-        """Where the state that a snapshot answer tells of ends. Raises NotYet when none was asked for."""
-        if not self._offsets:
+    def snapshot_mark(self) -> Mark:
+        """The mark, still without it, that a snapshot answer is for. Raises NotYet when none was asked for."""
+        if not self._marks:
             raise NotYet("the agent sent a snapshot that nobody asked for")
-        return self._offsets[0]
+        return self._marks[0]
 
     def snapshot_taken(self) -> None:
         """The snapshot that was asked for is dealt with, and so is all that was sent before."""
         with self._changed:
-            self._offsets.popleft()
+            self._marks.popleft()
             before = self._before.popleft()
             while self._blocks and self._added - len(self._blocks) < before:
                 self._bytes -= self._blocks.popleft()[1]

@@ -92,7 +92,7 @@ class Relay:
             return self._source.read(job.database, [job.scores], offset, self._settings.block, 0.5, "", 0)
         except LogGone as error:
             self._log.error("outcomes left the log before the sink had them", offset=offset, oldest=error.oldest)
-            return LogBlock(b"", error.oldest, error.oldest)
+            return LogBlock(b"", error.oldest, error.oldest, error.oldest)
 
     def _mine(self, block: LogBlock) -> list[Sample]:
         outcomes = lines.parse(block.lines, now=0).samples if block.lines else []

@@ -24,6 +24,7 @@ class HostSettings(Settings):
     checkpoint_every: Seconds = 2.0
     unanswered: int = 20_000
     block: Bytes = 256 * 1024
+    rewind_most: Bytes = 32 * 2**20
     agent_timeout: Seconds = 10.0
     store_timeout: Seconds = 30.0
     metrics_port: int = Field(0, ge=0, le=65535)

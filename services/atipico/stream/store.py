@@ -13,15 +13,19 @@ import orjson
 
 from atipico import logs
 from atipico.errors import NotYet, Refused
-from atipico.wire.log import END, NEXT
+from atipico.wire.log import BEGIN, END, NEXT
 
 _SHOWN = 300
 
 
 class LogBlock(NamedTuple):
-    """lines: accepted lines of the measurements, in the order of the log. after: where the next read goes on."""
+    """lines: accepted lines of the measurements, in the order of the log, from the offset `begin` on.
+
+    after: where the next read goes on. end: of the log.
+    """
 
     lines: bytes
+    begin: int
     after: int
     end: int
 
@@ -62,20 +66,22 @@ class StoreClient:
         wait_s: float,
         reader: str,
         done: int,
+        until: int = 0,
     ) -> LogBlock:
         """The log of some measurements from an offset (None: its beginning). Waits up to `wait_s` for something new.
 
         reader, done: who reads, and the offset below which it needs nothing again; the log is not kept for one without
-        a name. Raises LogGone, NotYet.
+        a name. until: read no farther than this offset, and do not wait; 0: as far as it goes. Raises LogGone, NotYet.
         """
         query: dict[str, Any] = {"db": database, "measurement": measurements, "limit": limit, "wait": f"{wait_s:g}"}
         query |= {"offset": "first" if offset is None else offset, "reader": reader, "done": done}
+        query |= {"until": until} if until else {}
         answer, data = self._ask("GET", f"/log?{urlencode(query, doseq=True)}")
         if answer.status == 410:
             raise LogGone(f"offset {offset} is not in the store's log any more", int(orjson.loads(data)["oldest"]))
         if answer.status != 200:
             self._complain(answer, data)
-        return LogBlock(data, int(answer.headers[NEXT]), int(answer.headers[END]))
+        return LogBlock(data, int(answer.headers[BEGIN]), int(answer.headers[NEXT]), int(answer.headers[END]))
 
     def write(self, database: str, lines: bytes) -> None:
         """Write lines; returns once they are accepted. Raises NotYet, or NotTaken when some were not, ever."""

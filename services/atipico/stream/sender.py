@@ -1,0 +1,143 @@
+"""What goes to the agent over one connection: the log from a mark on, keepalives, and requests for snapshots."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import structlog
+
+from atipico import logs
+from atipico.metrics import SAMPLES_IN, TOO_LATE
+from atipico.registry.jobs import Job
+from atipico.stream.ledger import Ledger, Mark
+from atipico.stream.link import Link
+from atipico.stream.outgoing import Outgoing
+from atipico.stream.section import Section
+from atipico.stream.settings import HostSettings
+from atipico.stream.source import WAIT_S, Source
+from atipico.stream.store import LogGone
+from atipico.stream.taker import Taker
+
+_AT_ONCE = 2000  # samples of a section
+
+
+class Back(NamedTuple):
+    """Where a job goes back to: a mark, and what came since, in its order."""
+
+    mark: Mark
+    again: Section
+
+
+class Sender:
+    """Sends until stopped, or the other side ended, or it is time to go back for what came late."""
+
+    def __init__(
+        self, job: Job, settings: HostSettings, ledger: Ledger, source: Source, link: Link, taker: Taker
+    ) -> None:
+        self._job, self._settings, self._ledger, self._source = job, settings, ledger, source
+        self._link, self._taker, self._pending = link, taker, taker.pending
+        self._log = structlog.get_logger("host").bind(job=job.name)
+        self._in = SAMPLES_IN.labels(job.name)
+        # Of three marks one then lies before all that the job goes back for.
+        self._mark_every = max(settings.checkpoint_every, job.allowed_late / 2e9)
+        self._beat = time.monotonic()
+        self._mark_due, self._unmarked = self._beat + self._mark_every, 0
+        self._soon = 0  # samples that were sent before it is too soon no more to go back
+
+    def run(self, offset: int | None, again: Section | None, stop: threading.Event) -> Back | None:
+        """Send `again`, then the log from an offset on. Returns where to go back to, None when it ended otherwise."""
+        if again:
+            self._send_again(again, stop)
+            offset = again.end
+        marked = offset
+        while not self._ended(stop):
+            if offset is not None and offset != marked and self._wants_mark():
+                self._mark(offset)
+                marked = offset
+            if not self._pending.wait_for_room(WAIT_S):
+                continue
+            came = self._source.read(offset, self._ledger.oldest)
+            if offset is None:  # what comes late in the first seconds goes back to here
+                self._taker.commit(Mark(came.begin))
+            self._send(came.sent, came.begin, came.after)
+            offset = came.after
+            if back := self._way_back(offset, idle=not came.sent):
+                return back
+        return None
+
+    def _ended(self, stop: threading.Event) -> bool:
+        """Whether to send no more; else the agent is shown, now and then, that this side lives."""
+        now = time.monotonic()
+        if now >= self._beat:
+            self._link.keep_alive(time.time_ns())
+            self._beat = now + self._settings.agent_timeout / 4
+        return self._taker.ended is not None or stop.is_set()
+
+    def _wants_mark(self) -> bool:
+        """Whether it is time for one; not while the job is about to go back to an older one."""
+        due = time.monotonic() >= self._mark_due
+        return due and not self._pending.snapshot_asked() and not self._taker.late
+
+    def _mark(self, offset: int) -> None:
+        """Have the windows kept; where no sample came since the mark before, they are those of then."""
+        if self._unmarked or not self._taker.kept:
+            self._ask_snapshot(Mark(offset))
+        else:
+            self._taker.commit(self._ledger.newest()._replace(offset=offset, until=0, floor=0))
+        self._mark_due = time.monotonic() + self._mark_every
+
+    def _ask_snapshot(self, mark: Mark) -> None:
+        self._pending.add_snapshot(mark)
+        self._link.ask_snapshot()
+        self._unmarked = 0
+
+    def _send(self, sent: Sequence[Outgoing], begin: int, after: int) -> None:
+        """Send what is between two offsets of the log; a label is answered by nothing."""
+        if not sent:
+            return
+        heads = [(one.head, one.time) for one in sent if one.head]
+        points = [one.point for one in sent]
+        id = logs.batch(self._link.session, self._pending.sent, len(heads))
+        self._log.debug("sends", request_id=id, log_from=begin, log_to=after)
+        self._in.inc(len(heads))
+        self._pending.add(heads, sum(map(len, points)))
+        self._link.send_points(points)
+        self._unmarked += len(sent)
+
+    def _send_again(self, again: Section, stop: threading.Event) -> None:
+        """Send a section, with the mark that can be made in its midst."""
+        for part, mark in again.parts(self._job.allowed_late):
+            for at in range(0, len(part), _AT_ONCE):
+                while not self._pending.wait_for_room(WAIT_S):
+                    if self._ended(stop):
+                        return
+                self._send(part[at : at + _AT_ONCE], again.begin, again.end)
+            if mark and not self._ended(stop):
+                self._ask_snapshot(mark)
+        self._soon = self._pending.sent + sum(bool(one.head) for one in part)
+
+    def _way_back(self, offset: int, idle: bool) -> Back | None:
+        """Where to go back to for what came late; None while there is nothing, or it is too soon, or no way.
+
+        Unless none come, as many samples come first as were sent again behind the mark in the midst: so at most two in
+        three are sent again, and no section is much longer than what is allowed to be late.
+        """
+        if not self._taker.late or not (idle or self._pending.sent >= self._soon):
+            return None
+        clock, samples = self._taker.take_late()
+        mark, again = self._ledger.before(clock), None
+        try:
+            again = mark and self._source.section(mark, offset, self._settings.rewind_most)
+            why = (
+                f"more than {self._settings.rewind_most} bytes of log came since" if mark else "no mark lies before it"
+            )
+        except LogGone as error:
+            why = str(error)
+        if mark and again:
+            return Back(mark, again)
+        TOO_LATE.labels(self._job.name).inc(samples)
+        self._log.warning("late, and what was scored after it stays as it is", samples=samples, clock=clock, why=why)
+        return None
