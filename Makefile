@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down check lint test requirements clean
+.PHONY: help up down check lint test fuzz requirements clean
 UV = $(shell command -v uv || echo .venv/bin/uv)
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 
@@ -24,6 +24,10 @@ lint: ## style, format, types, imports
 
 test: ## the tests alone
 	./test.sh tests
+
+fuzz: ## look for inputs that break a parser (MINUTES=10, TARGETS="lines influxql", KEEP=1 adds to the corpus)
+	./setup.sh requirements-dev.txt
+	cd tests && PYTHONPATH=.:../services ../.venv/bin/python -m fuzz.run --minutes $(or $(MINUTES),10) $(if $(KEEP),--keep) $(TARGETS)
 
 requirements: ## compile the pins again, newest first (CONSTRAINTS=FILE holds some back)
 	./setup.sh requirements-dev.txt

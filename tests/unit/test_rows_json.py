@@ -73,3 +73,11 @@ def test_garbage_is_refused_and_nothing_else(body):
     for read in (read_row, read_rows):
         with pytest.raises(Refused):
             read(body, COLUMNS)
+
+
+@pytest.mark.parametrize("body", [b'{"amount": 1, "sp\xe9\xe9d": 2}', b'{"amount": 1, "spe\xff', b'{"a\x82\xdd": 1}'])
+def test_a_name_that_is_no_utf_8_is_refused(body):
+    with pytest.raises(Refused, match="not understood"):
+        read_row(body, COLUMNS)
+    with pytest.raises(Refused, match="not understood"):
+        read_rows(b'{"rows": [' + body + b"]}", COLUMNS)

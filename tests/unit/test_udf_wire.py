@@ -52,6 +52,14 @@ def test_bytes_that_are_no_frames_are_refused_and_not_collected_for_ever(garbage
         splitter.feed(garbage)
 
 
+@pytest.mark.parametrize("step", [1, 100])
+def test_a_length_of_more_bytes_than_any_needs_is_refused_however_it_was_torn(step):
+    splitter, stream = Splitter(), b"\x80" * 12 + b"\x00"
+
+    with pytest.raises(Refused, match="no frames"):
+        _ = [splitter.feed(stream[at : at + step]) for at in range(0, len(stream), step)]
+
+
 @given(st.lists(samples, min_size=1, max_size=8))
 def test_points_carry_samples_field_by_field(many):
     writer = PointWriter("atipico")

@@ -50,6 +50,8 @@ def create_app(shelf: Shelf, default: str, most: int) -> WSGI:
         validation_error_model=Trouble,
     )
 
+    app.url_map.merge_slashes = False  # //classify is no route, and needs no redirect
+
     @app.errorhandler(Exception)
     def troubled(error: Exception) -> Response:
         status, headers, body = answer(error)

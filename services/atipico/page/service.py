@@ -50,6 +50,7 @@ def create_app(settings: PageSettings) -> WSGI:
     )
     parts, hub = Parts(influx), Hub(settings.clients)
     app = Flask("atipico.page", static_folder=None)
+    app.url_map.merge_slashes = False  # //api is no route, and needs no redirect
 
     @app.after_request
     def safe(response: Response) -> Response:

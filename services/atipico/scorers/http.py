@@ -153,12 +153,18 @@ class HttpScorer:
 
     def _ask_info(self) -> ModelInfo:
         try:
-            told = orjson.loads(self._ask("GET", f"/models/{quote(self._model)}")[1])
+            data = self._ask("GET", f"/models/{quote(self._model)}")[1]
         except Refused as error:  # the model may be registered a little later than the job that names it
             raise NotYet(str(error)) from error
-        usual = {name: (float(mean), float(spread)) for name, (mean, spread) in told["usual"].items()}
-        typical = tuple(float(told["typical"][name]) for name in told["columns"]) if "typical" in told else ()
-        return ModelInfo(told["id"], tuple(told["columns"]), float(told["threshold"]), usual, typical)
+        try:
+            return _model(orjson.loads(data))
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise self._strange(f"no model: {data[:_BODY_SHOWN]!r}") from error
+
+    def _strange(self, what: str) -> NotYet:
+        """It answers, but as no classifier does: another one is waited for, and no row is blamed."""
+        self.close()
+        return NotYet(f"classifier at {self._url} answered {what}; is it one?")
 
     def _ask_scores(self, rows: np.ndarray) -> np.ndarray:
         info, begun = self.info(), time.monotonic()
@@ -171,8 +177,15 @@ class HttpScorer:
             if fresh.columns != info.columns:  # swapped once more, for one that the rows were not made for
                 self._info = None
                 raise Swapped(f"model {version} was swapped for {fresh.version}, which has other columns")
-            self._info = fresh._replace(version=version, threshold=float(answer.getheader(classify.THRESHOLD)))
-        return classify.to_scores(body, len(rows))
+            try:
+                threshold = float(answer.getheader(classify.THRESHOLD) or "none")
+            except ValueError:
+                raise self._strange(f"with no threshold of {version[:_BODY_SHOWN]}") from None
+            self._info = fresh._replace(version=version, threshold=threshold)
+        try:
+            return classify.to_scores(body, len(rows))
+        except Refused as error:
+            raise self._strange(f"{len(rows)} rows with no scores of them: {error}") from error
 
     def _ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
         try:
@@ -184,7 +197,7 @@ class HttpScorer:
             )
             answer = self._connection.getresponse()
             data = answer.read()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, OverflowError) as error:  # the last for a chunk of 2**64 bytes
             self.close()
             kind = _Late if isinstance(error, TimeoutError) else NotYet
             raise kind(f"classifier at {self._url}: {error or type(error).__name__}; is it up?", 0.0) from error
@@ -201,12 +214,22 @@ class HttpScorer:
             raise Swapped(told)
         if answer.status in (408, 425, 429, 502, 503, 504):
             wait = answer.getheader("Retry-After", "0")
-            raise NotYet(told, float(wait) if wait.isdigit() else 0.0)
+            raise NotYet(told, float(wait) if wait.isdecimal() else 0.0)
         if answer.status >= 500:
             raise _Broken(told)
         with contextlib.suppress(orjson.JSONDecodeError, KeyError, TypeError):
             told = str(orjson.loads(data)["error"])
         raise Refused(told)
+
+
+def _model(told: Any) -> ModelInfo:
+    """A model as its classifier tells of it. Raises ValueError, TypeError, LookupError, AttributeError for another."""
+    columns = tuple(told["columns"])
+    if not all(isinstance(name, str) for name in (told["id"], *columns)):
+        raise TypeError("names are texts")
+    usual = {name: (float(mean), float(spread)) for name, (mean, spread) in told["usual"].items()}
+    typical = tuple(float(told["typical"][name]) for name in columns) if "typical" in told else ()
+    return ModelInfo(told["id"], columns, float(told["threshold"]), usual, typical)
 
 
 class Swapped(Exception):

@@ -40,6 +40,7 @@ _say = structlog.get_logger("store")
 def create_app(databases: Databases, settings: StoreSettings) -> Flask:
     """The application; `databases` stay open as long as it is served."""
     app = Flask("atipico.store")
+    app.url_map.merge_slashes = False  # //write is no route, and needs no redirect
     guard = Guard(None if is_loopback(settings.host) else run_dir() / "token")
     app.register_blueprint(api_write.blueprint(databases, guard, settings.body))
     app.register_blueprint(api_log.blueprint(databases, most_waiting=max(1, settings.threads // 2)))

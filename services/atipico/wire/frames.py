@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from atipico.errors import Refused
 
 MOST_BYTES = 16 * 2**20  # of one message; more is garbage, or an attack
+_LENGTH_BITS = 35  # of five bytes, more than MOST_BYTES ever needs
 POINT_TAG = b"\x8a\x01"  # field 17, length-delimited: the only message there are many of
 
 
@@ -70,10 +71,9 @@ class Splitter:
                 if byte < 0x80:
                     break
             else:
-                if shift > 35:
-                    raise Refused("the bytes on the socket are no frames: a length of more than 5 bytes")
-                break
-            if size > MOST_BYTES:
+                if shift <= _LENGTH_BITS:
+                    break  # the rest of the length is still to come
+            if size > MOST_BYTES or shift > _LENGTH_BITS:
                 raise Refused(
                     f"the bytes on the socket are no frames, or a message of {size} bytes; at most {MOST_BYTES}"
                 )

@@ -14,6 +14,7 @@ from atipico.errors import Refused
 
 CONTENT_TYPE = "application/json"
 MOST_VALUES = 1_000_000  # of one request: small values take many times their bytes once they are read
+_UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)  # the last from names that are no UTF-8
 _SHOWN = 40  # characters of a value that an error repeats
 
 
@@ -34,7 +35,7 @@ def read_row(body: bytes, columns: Sequence[str]) -> np.ndarray:
     _bound(body)
     try:
         rows = [_ONE.decode(body)]
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise _told(error, lambda: [_RAW_ONE.decode(body)], 'an object such as {"amount": 12.5}') from error
     return _laid_out(rows, columns)
 
@@ -48,7 +49,7 @@ def read_rows(body: bytes, columns: Sequence[str]) -> np.ndarray:
     _bound(body)
     try:
         rows = _MANY.decode(body).rows
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise _told(error, lambda: _RAW_MANY.decode(body).rows, '{"rows": [{"amount": 12.5}, ...]}') from error
     return _laid_out(rows, columns)
 
@@ -97,7 +98,7 @@ def _told(error: Exception, raw_rows: Any, needed: str) -> Refused:
                 if not _is_number(bytes(raw)):
                     shown = bytes(raw)[:_SHOWN].decode(errors="replace")
                     return Refused(f"row {number}, feature {name[:_SHOWN]!r}: {shown} is not a finite number")
-    except (msgspec.MsgspecError, RecursionError):
+    except _UNREADABLE:
         pass
     return Refused(f"the body is not understood: {str(error)[:200]}; needed {needed}")
 
@@ -105,6 +106,6 @@ def _told(error: Exception, raw_rows: Any, needed: str) -> Refused:
 def _is_number(raw: bytes) -> bool:
     try:
         msgspec.json.decode(raw, type=float)
-    except (msgspec.MsgspecError, RecursionError):
+    except _UNREADABLE:
         return False
     return True
