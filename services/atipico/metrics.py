@@ -17,6 +17,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import orjson
 import psutil
+import structlog
 from prometheus_client import REGISTRY, Counter, Gauge, disable_created_metrics
 from prometheus_client.metrics_core import SummaryMetricFamily
 from prometheus_client.registry import Collector
@@ -124,11 +125,26 @@ def row(part: str, started: int, memory_bytes: int) -> str:
     return f"parts,part={part} " + ",".join(f"{name}={value}" for name, value in fields.items()) + f" {time.time_ns()}"
 
 
+_left: dict[str, int] | None = None  # once this process was told to stop and has done so
+
+
+def say_left(part: str, **left: int) -> None:
+    """The last words of a part that was told to stop: what it leaves undone, how much of each thing.
+
+    They stand in its log and in its last heartbeat, from which `atipico down` has them.
+    """
+    global _left
+    _left = left
+    structlog.get_logger(part).info("stopped", left=left)
+    beat(beat_path(part))
+
+
 def beat(path: Path) -> None:
     """Show that this process lives. On a full disk the older counters get a new time, so that it does not look dead."""
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    draft = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
+    told = {"pid": os.getpid(), "time": time.time(), "values": values()}
     try:
-        draft.write_bytes(orjson.dumps({"pid": os.getpid(), "time": time.time(), "values": values()}))
+        draft.write_bytes(orjson.dumps(told if _left is None else {**told, "left": _left}))
         draft.replace(path)
     except OSError:
         with contextlib.suppress(OSError):

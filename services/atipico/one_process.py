@@ -7,14 +7,22 @@ own, because loading Granian takes 0.1 s, which parts without a server need not 
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from granian.server.mt import MTServer
+
+_say = structlog.get_logger("web")
 
 
 class OneProcess(MTServer):  # type: ignore[misc]
-    """Serves until SIGTERM or SIGINT; `stopping` is called first then."""
+    """Serves until SIGTERM or SIGINT; `stopping` is called first then. Requests have DRAIN_S to end after that."""
+
+    DRAIN_S = 5.0
 
     stopping: Callable[[], object] = staticmethod(lambda: None)
 
@@ -22,5 +30,23 @@ class OneProcess(MTServer):  # type: ignore[misc]
 
     def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
         """Told to stop: requests that wait for something are told first, because the server waits for them."""
+        _say.info("stopping")
         self.stopping()
         super().signal_handler_interrupt(*args, **kwargs)
+
+    def _stop_workers(self) -> None:
+        """Granian waits for every connection that has begun a request; one that never ends it would hold up the end."""
+        deadline = time.monotonic() + self.DRAIN_S
+        for worker in self.wrks:
+            worker.terminate()
+        for worker in self.wrks:
+            worker.join(max(0.0, deadline - time.monotonic()))
+        if any(worker.inner.is_alive() for worker in self.wrks):
+            threading.Thread(target=_leave, name="leave", daemon=True).start()
+        self.wrks.clear()
+
+
+def _leave() -> None:
+    """End the process when its main thread has ended, whatever other threads still wait for."""
+    threading.main_thread().join()
+    os._exit(0)

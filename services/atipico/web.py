@@ -43,6 +43,22 @@ def local_hosts_only(app: WSGI, host: str) -> WSGI:
     return checked
 
 
+class Inside:
+    """Counts the requests that an application is dealing with."""
+
+    def __init__(self, app: WSGI) -> None:
+        self._app, self.requests, self._lock = app, 0, threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        with self._lock:
+            self.requests += 1
+        try:
+            return self._app(environ, start_response)
+        finally:
+            with self._lock:
+                self.requests -= 1
+
+
 def with_request_id(app: WSGI) -> WSGI:
     """Deal with each request under the id it brought, or a new one, and answer with it."""
 
@@ -96,8 +112,11 @@ def refuse_busy_port(part: str, host: str, port: int) -> None:
 
 def serve(
     part: str, app: WSGI, host: str, port: int, threads: int, stopping: Callable[[], object] = lambda: None
-) -> None:
-    """Serve until SIGTERM or SIGINT; `stopping` is called first then. Raises Refused when the port is taken."""
+) -> int:
+    """Serve until SIGTERM or SIGINT; `stopping` is called first then, and requests get some seconds to end.
+
+    Returns how many did not, and are given up. Raises Refused when the port is taken.
+    """
     from atipico.one_process import OneProcess
 
     refuse_busy_port(part, host, port)
@@ -113,9 +132,11 @@ def serve(
         log_dictconfig=_LOGGING,
     )
     server.stopping = stopping
-    served = local_hosts_only(with_request_id(whole_bodies_only(app)), host)
+    inside = Inside(whole_bodies_only(app))
+    served = local_hosts_only(with_request_id(inside), host)
     _say.info("listens", host=host, port=port)
     server.serve(target_loader=lambda: served, wrap_loader=False)
+    return inside.requests
 
 
 def serve_metrics(part: str, port: int) -> None:

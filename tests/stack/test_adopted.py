@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import time
 
@@ -54,12 +56,15 @@ def test_the_next_up_takes_over_what_lives_starts_what_died_and_replaces_what_is
     assert {name for name in PARTS if replaced[name] != adopted[name]} == {"generator"}
 
 
-def test_down_ends_parts_that_go_on_alone(new_stack):
+def test_down_ends_parts_that_go_on_alone_and_tells_what_they_left(new_stack):
     new_stack.up()
-    kill(new_stack, "guard", "supervisor")
+    kill(new_stack, "guard", "supervisor", "store")
+    spooled = new_stack.run / "parts" / "generator.json"
+    until(lambda: json.loads(spooled.read_bytes())["values"]['atipico_backlog{what="spool_samples"}'] > 20)
 
     done = new_stack.atipico("down")
 
     assert done.returncode == 0
-    assert all(part in done.stdout for part in PARTS)
+    assert all(part in done.stdout.splitlines()[0] for part in PARTS if part != "store")
+    assert re.search(r"^generator +left \d+ samples in the spool, for the next start$", done.stdout, re.MULTILINE)
     assert not new_stack.processes()

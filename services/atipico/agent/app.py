@@ -11,16 +11,18 @@ from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
 from atipico import logs
-from atipico.agent.server import listen, serve
+from atipico.agent.server import Sessions, listen, serve
 from atipico.agent.session import Open
 from atipico.agent.work import SumWork
 from atipico.agent.works import Works
 from atipico.config import PACKAGE, Seconds, Settings, load, run_dir, socket_path
 from atipico.errors import Refused, nearest
-from atipico.metrics import start_beating
+from atipico.metrics import say_left, start_beating
 from atipico.scorers import SCORERS
 from atipico.scorers.http import HttpScorer
 from atipico.web import serve_metrics
+
+_DRAIN_S = 3.0  # after SIGTERM, for what came in
 
 
 class AgentSettings(Settings):
@@ -60,8 +62,11 @@ def run(socket: str | None = None, scorer: str | None = None) -> None:
     if scorer is None:
         start_beating("agent")
         serve_metrics("agent", settings.metrics_port)
-    threading.Thread(target=serve, args=(listener, work), daemon=True).start()
+    sessions = Sessions()
+    threading.Thread(target=serve, args=(listener, work, sessions), daemon=True).start()
     stopping.wait()
+    unanswered = sessions.drain(_DRAIN_S)
+    say_left("agent", **{"points without an answer, which a host that begins again sends again": unanswered})
 
 
 def _work(settings: AgentSettings, scorer: str | None) -> Open:

@@ -35,6 +35,12 @@ class Inbox(Generic[Request]):
             self._items.append(request)
             self._ready.notify()
 
+    @property
+    def points(self) -> int:
+        """How many points wait."""
+        with self._ready:
+            return sum(len(item) for item in self._items if isinstance(item, list))
+
     def take(self, most_points: int) -> list[bytes] | Request:
         """The points that wait (the natural batch, about `most_points` at most), or the next request. Blocks."""
         with self._ready:

@@ -41,12 +41,36 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-def serve(listener: socket.socket, open_work: Open) -> None:
+class Sessions:
+    """The connections that are served."""
+
+    def __init__(self) -> None:
+        self._running: dict[Session, threading.Thread] = {}
+
+    def begin(self, session: Session) -> None:
+        """Serve a connection in a thread of its own. Raises RuntimeError when none is to be had."""
+        thread = threading.Thread(target=session.run, name="session", daemon=True)
+        thread.start()
+        alive = {session: thread for session, thread in self._running.items() if thread.is_alive()}
+        self._running = {**alive, session: thread}
+
+    def drain(self, within_s: float) -> int:
+        """Let every session answer what came in and end. Returns how many points are without an answer after that."""
+        deadline, running = time.monotonic() + within_s, self._running
+        for session in running:
+            session.drain()
+        for thread in running.values():
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return sum(session.unanswered for session in running)
+
+
+def serve(listener: socket.socket, open_work: Open, sessions: Sessions | None = None) -> None:
     """Accept connections until the listener is closed."""
+    sessions = sessions or Sessions()
     while True:
         try:
             connection, _ = listener.accept()
-            threading.Thread(target=Session(connection, open_work).run, name="session", daemon=True).start()
+            sessions.begin(Session(connection, open_work))
         except (OSError, RuntimeError) as error:  # no file descriptor or thread is free
             if listener.fileno() < 0:
                 return

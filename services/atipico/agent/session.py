@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -52,6 +53,8 @@ class Session:
         self._outbox = Outbox(connection, _OUTBOX_BYTES)
         self._work: Work | None = None
         self._name, self._seen = "", 0  # what the host calls this session, and its samples that were worked on
+        self._working = 0  # points that are worked on just now
+        self._draining = False
         self.stop = threading.Event()  # nobody wants the answers any more
 
     def run(self) -> None:
@@ -64,11 +67,23 @@ class Session:
             self._fail(error)
         except OSError as error:
             log.info("connection lost", error=str(error))
-        self.stop.set()
+        if not self._draining:
+            self.stop.set()
         self._inbox.put(_END)
         worker.join()
         self._outbox.end()
         self._connection.close()
+
+    def drain(self) -> None:
+        """Read nothing more; what came in is answered still, unless its host will send it again anyway."""
+        self._draining = True
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RD)
+
+    @property
+    def unanswered(self) -> int:
+        """How many points came in and were not answered yet."""
+        return self._inbox.points + self._working
 
     def end(self) -> None:
         """Make an abandoned connection end: a newer one took its job over."""
@@ -105,7 +120,9 @@ class Session:
         try:
             while (item := self._inbox.take(_BATCH)) is not _END:
                 if isinstance(item, list):
+                    self._working = len(item)
                     self._outbox.put_bounded(point_frames(self._answers(item)))
+                    self._working = 0
                 else:
                     self._outbox.put_bounded(_framed(self._answer(item)))
         except (Stopped, ConnectionError):

@@ -9,7 +9,7 @@ from atipico import logs
 from atipico.classifier.service import create_app
 from atipico.classifier.settings import ClassifierSettings
 from atipico.config import home, load
-from atipico.metrics import start_beating
+from atipico.metrics import say_left, start_beating
 from atipico.registry.shelf import open_shelf
 from atipico.web import refuse_busy_port, serve
 
@@ -27,4 +27,5 @@ def run(port: int | None = None, host: str | None = None, models: Path | None = 
     if not shelf.models:
         logging.getLogger(__name__).error("no model in %s; nothing is scored until there is one", folder)
     app = create_app(shelf, settings.default, settings.limits.body)
-    serve("classifier", app, settings.host, settings.port, settings.server.threads)
+    unanswered = serve("classifier", app, settings.host, settings.port, settings.server.threads)
+    say_left("classifier", **{"requests, for whoever asks again": unanswered})

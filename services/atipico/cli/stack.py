@@ -59,7 +59,13 @@ def down(
     from atipico.engines.embedded import down as engine
 
     ended = engine.down()
-    print(f"stopped {', '.join(ended)}" if ended else "nothing was running")
+    print(f"stopped {', '.join(ended.names)}" if ended.names else "nothing was running")
+    for part, left in ended.left.items():
+        if left is None:
+            print(f"{part:<12}ended without a word; its next start goes on from what is on disk")
+        for what, much in (left or {}).items():
+            if much:
+                print(f"{part:<12}left {much} {what}")
     if purge:
         folder = run_dir()
         if not yes:

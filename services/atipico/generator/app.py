@@ -17,9 +17,11 @@ from atipico.generator.settings import GeneratorSettings, StreamSettings, read_f
 from atipico.generator.spool import Spool
 from atipico.generator.store import StoreWriter
 from atipico.generator.stream import Stream, identity
-from atipico.metrics import start_beating
+from atipico.metrics import say_left, start_beating
 from atipico.sources import make
 from atipico.web import serve_metrics
+
+_DRAIN_S = 3.0  # after SIGTERM, for what is in the spools
 
 
 def run(
@@ -39,25 +41,41 @@ def run(
         one = {"source": source, "measurement": measurement, "rate": rate, "speed": speed}
         given["streams"] = {measurement or source: one | {"file": str(file) if file else None}}
     settings = load(GeneratorSettings, **given)
-    stop = threading.Event()
-    work = _work(settings, stop)
+    stop, halt = threading.Event(), threading.Event()
+    streams, senders, spools = _work(settings, stop, halt)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})  # all threads leave them to sigwait
     start_beating("generator")
     serve_metrics("generator", settings.metrics_port)
-    threads = [threading.Thread(target=part.run, name=name, daemon=True) for name, part in work]
-    for thread in threads:
-        thread.start()
+    into = [_begun(stream) for stream in streams]
+    out = [_begun(sender) for sender in senders]
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     stop.set()
-    deadline = time.monotonic() + 2.0  # a request that hangs is given up: its block is still in the spool
-    for thread in threads:
+    deadline = time.monotonic() + _DRAIN_S
+    for thread in into:
         thread.join(max(0.0, deadline - time.monotonic()))
+    for spool in spools:
+        spool.wait_empty(max(0.0, deadline - time.monotonic()))
+    halt.set()
+    for thread in out:  # a request that hangs is given up: its block is still in the spool
+        thread.join(max(0.5, deadline - time.monotonic()))
+    say_left("generator", **{"samples in the spool, for the next start": sum(spool.samples for spool in spools)})
 
 
-def _work(settings: GeneratorSettings, stop: threading.Event) -> list[tuple[str, Stream | Sender]]:
+def _begun(work: Stream | Sender) -> threading.Thread:
+    thread = threading.Thread(target=work.run, name=work.name, daemon=True)
+    thread.start()
+    return thread
+
+
+def _work(
+    settings: GeneratorSettings, stop: threading.Event, halt: threading.Event
+) -> tuple[list[Stream], list[Sender], list[Spool]]:
+    """Into each spool until `stop`, out of it until `halt`."""
     token_file = run_dir() / "token"
     token = token_file.read_text().strip() if token_file.is_file() else None
-    work: list[tuple[str, Stream | Sender]] = []
+    streams: list[Stream] = []
+    senders: list[Sender] = []
+    spools: list[Spool] = []
     taken: dict[tuple[str, str], str] = {}
     for name, stream in settings.streams.items():
         source = make(stream.source, **stream.all_options())
@@ -67,11 +85,10 @@ def _work(settings: GeneratorSettings, stop: threading.Event) -> list[tuple[str,
         spool = Spool(run_dir() / "generator" / f"{name}.sqlite", settings.spool)
         writer = StoreWriter(settings.store.address(), stream.database, token, settings.store.timeout)
         key = identity(stream.source, stream.all_options(), into)
-        work += [
-            (f"{name} in", Stream(key, into, source, _pace(stream, settings), spool, time.time_ns, stop)),
-            (f"{name} out", Sender(into, spool, writer.write, stop)),
-        ]
-    return work
+        spools.append(spool)
+        streams.append(Stream(key, into, source, _pace(stream, settings), spool, time.time_ns, stop))
+        senders.append(Sender(into, spool, writer.write, halt))
+    return streams, senders, spools
 
 
 def _pace(stream: StreamSettings, settings: GeneratorSettings) -> Pace:

@@ -31,6 +31,7 @@ class Sender:
 
     def __init__(self, measurement: str, spool: Spool, write: Callable[[bytes], None], stop: threading.Event) -> None:
         self._measurement, self._spool, self._write, self._stop = measurement, spool, write, stop
+        self.name = f"{measurement} out"
         self._name = quote(measurement)
         self._singly = 0  # so many blocks go one by one, to find those that are refused
         self._failed = 0  # tries in a row

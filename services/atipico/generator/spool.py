@@ -105,6 +105,11 @@ class Spool:
         with self._changed:
             self._changed.wait_for(lambda: self._bytes > 0, timeout_s)
 
+    def wait_empty(self, timeout_s: float) -> None:
+        """Return when all was taken away, or after `timeout_s`."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._bytes, timeout_s)
+
     def done(self, blocks: Sequence[Block], refused: str | None = None) -> None:
         """Forget blocks; with a reason they are set aside in the table `refused`, which keeps the newest 100.
 

@@ -36,6 +36,7 @@ class Stream:
         self, name: str, measurement: str, source: Source, pace: Pace, spool: Spool, clock: Clock, stop: threading.Event
     ) -> None:
         self._name, self._measurement, self._source, self._pace = name, measurement, source, pace
+        self.name = f"{measurement} in"
         self._spool, self._clock, self._stop = spool, clock, stop
 
     def run(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from atipico import logs
 from atipico.config import load
-from atipico.metrics import start_beating
+from atipico.metrics import say_left, start_beating
+from atipico.page.feeds import Hub
 from atipico.page.service import create_app
 from atipico.page.settings import PageSettings
 from atipico.web import refuse_busy_port, serve
@@ -18,4 +19,7 @@ def run(port: int | None = None, host: str | None = None) -> None:
     settings = load(PageSettings, port=port, host=host)
     refuse_busy_port("page", settings.host, settings.port)
     start_beating("page", store=settings.address())
-    serve("page", create_app(settings), settings.host, settings.port, settings.clients + _THREADS)
+    hub = Hub(settings.clients)
+    app = create_app(settings, hub)
+    unanswered = serve("page", app, settings.host, settings.port, settings.clients + _THREADS, hub.end)
+    say_left("page", **{"requests, for whoever asks again": unanswered})

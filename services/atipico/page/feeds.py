@@ -31,6 +31,7 @@ class Event(NamedTuple):
 
 
 RESET = Event("reset", b"{}")
+END = Event("end", b"{}")  # never told: who gets it looks whether all is over
 Inbox = queue.Queue[Event]
 Poll = Callable[[], list[Event]]
 
@@ -93,12 +94,21 @@ class Hub:
     def __init__(self, most: int) -> None:
         self._most, self._listeners = most, 0
         self._feeds: dict[Hashable, Feed] = {}
+        self._inboxes: set[Inbox] = set()
+        self.ended = False
         self._lock = threading.Lock()
+
+    def end(self) -> None:
+        """Let nobody listen any more."""
+        with self._lock:
+            self.ended = True
+            for inbox in self._inboxes:
+                put(inbox, END)
 
     def seat(self) -> bool:
         """Whether there is room for one listener more; it has to call `leave`."""
         with self._lock:
-            if self._listeners >= self._most:
+            if self.ended or self._listeners >= self._most:
                 return False
             self._listeners += 1
             return True
@@ -111,12 +121,18 @@ class Hub:
     def listening(self, feeds: dict[Hashable, Callable[[], Feed]]) -> Iterator[Inbox]:
         """An inbox that the named feeds fill while the block runs; a feed that does not run yet is made."""
         inbox: Inbox = queue.Queue(_WAITING)
+        with self._lock:
+            self._inboxes.add(inbox)
+            if self.ended:
+                put(inbox, END)
         for key, make in feeds.items():
             with self._lock:
                 self._feeds.setdefault(key, make() if key not in self._feeds else self._feeds[key]).add(inbox)
         try:
             yield inbox
         finally:
+            with self._lock:
+                self._inboxes.discard(inbox)
             for key in feeds:
                 with self._lock:
                     if self._feeds[key].remove(inbox):

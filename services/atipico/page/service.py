@@ -16,7 +16,7 @@ from atipico import __version__
 from atipico.metrics import REFUSED
 from atipico.page import problems
 from atipico.page.columns import Charts, TooMany
-from atipico.page.feeds import RESET, Event, Feed, Hub
+from atipico.page.feeds import END, RESET, Event, Feed, Hub
 from atipico.page.influx import Influx
 from atipico.page.live import Live, Place, View, dump, trouble
 from atipico.page.marks import Marks
@@ -38,8 +38,8 @@ _PARTS_EVERY_S = 2.0
 _QUIET_S = 10.0  # after which a comment shows whether the browser is still there
 
 
-def create_app(settings: PageSettings) -> WSGI:
-    """The page over one store."""
+def create_app(settings: PageSettings, hub: Hub | None = None) -> WSGI:
+    """The page over one store. hub: where browsers listen, one of its own unless given."""
     influx = Influx(
         settings.address(), settings.database, settings.store_timeout, settings.store_user, settings.store_password
     )
@@ -48,7 +48,7 @@ def create_app(settings: PageSettings) -> WSGI:
         Charts(influx, settings.points),
         Marks(influx, settings.marks),
     )
-    parts, hub = Parts(influx), Hub(settings.clients)
+    parts, hub = Parts(influx), hub or Hub(settings.clients)
     app = Flask("atipico.page", static_folder=None)
     app.url_map.merge_slashes = False  # //api is no route, and needs no redirect
 
@@ -137,9 +137,10 @@ def _told(hub: Hub, feeds: dict[Any, Any], live: Live, place: Place) -> Iterator
     yield b"retry: 1000\n\n"
     with hub.listening(feeds) as inbox:
         yield _missed(live, place).wire()
-        while True:
+        while not hub.ended:
             try:
-                yield inbox.get(timeout=_QUIET_S).wire()
+                if (event := inbox.get(timeout=_QUIET_S)) is not END:
+                    yield event.wire()
             except queue.Empty:
                 yield b": still here\n\n"
 

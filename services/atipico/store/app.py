@@ -6,7 +6,7 @@ from pathlib import Path
 
 from atipico import logs
 from atipico.config import load
-from atipico.metrics import start_beating
+from atipico.metrics import say_left, start_beating
 from atipico.store.api import create_app
 from atipico.store.databases import Databases
 from atipico.store.settings import StoreSettings
@@ -22,8 +22,12 @@ def run(port: int | None = None, host: str | None = None, data: Path | str | Non
     start_beating("store", store=f"http://127.0.0.1:{settings.port}")
     databases = Databases(settings)
     app, tidy = create_app(databases, settings), Tidy(databases, settings)
+    unanswered = 0
     try:
-        serve("store", app, settings.host, settings.port, settings.threads, databases.end_waiting)
+        unanswered = serve("store", app, settings.host, settings.port, settings.threads, databases.end_waiting)
     finally:
         tidy.stop()
         databases.close()
+        rows = sum(database.fold.waiting for database in databases.all())
+        left = {"requests, for whoever asks again": unanswered, "rows in the log alone, folded at the next start": rows}
+        say_left("store", **left)

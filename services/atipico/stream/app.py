@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from pathlib import Path
 
 from atipico import logs
 from atipico.config import load, run_dir, socket_path
-from atipico.metrics import start_beating
+from atipico.metrics import say_left, start_beating
 from atipico.stream.jobs import readable_jobs
 from atipico.stream.ledger import Ledger
 from atipico.stream.relay import make_relay
 from atipico.stream.runner import JobRunner
+from atipico.stream.sender import DRAIN_S
 from atipico.stream.settings import HostSettings
 from atipico.web import serve_metrics
 
@@ -32,7 +34,8 @@ def run() -> None:
         for name, job in jobs.items()
     ]
     threads = [
-        threading.Thread(target=runner.run, name=f"job {job}") for job, runner in zip(jobs, runners, strict=True)
+        threading.Thread(target=runner.run, name=f"job {job}", daemon=True)
+        for job, runner in zip(jobs, runners, strict=True)
     ]
     relays = [make_relay(job, spec, settings, stop) for job in jobs.values() for spec in job.sinks]
     for relay in relays:  # a far side may take its time; whoever is killed meanwhile goes on from its mark
@@ -40,5 +43,11 @@ def run() -> None:
     for thread in threads:
         thread.start()
     stop.wait()
+    deadline = time.monotonic() + DRAIN_S + 2.0  # a store that does not answer is given up: its log is read again
     for thread in threads:
-        thread.join()
+        thread.join(max(0.0, deadline - time.monotonic()))
+    left = {
+        "samples sent to the agent without an outcome, sent again by the next start": sum(runner.unanswered for runner in runners),
+        "bytes of the store's log unread, read by the next start": sum(runner.unread for runner in runners),
+    }
+    say_left("host", **left)

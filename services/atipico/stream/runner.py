@@ -42,6 +42,7 @@ class JobRunner:
         self._source = Source(job, settings, self._client(), Reader(job, self._outcomes))
         self._sink = self._client()
         self._back: Back | None = None  # where to begin next
+        self.unanswered = 0  # samples of the last connection that are without an outcome
 
     def run(self) -> None:
         """Run until stopped."""
@@ -62,6 +63,11 @@ class JobRunner:
             pause_s = 0.1 if time.monotonic() - begun > 10 * _MOST_PAUSE_S else min(2 * pause_s, _MOST_PAUSE_S)
             self._stop.wait(pause_s)
 
+    @property
+    def unread(self) -> int:
+        """Bytes of the log that were not read yet, as far as is known."""
+        return self._source.unread
+
     def _run_connected(self) -> Back | None:
         """Until stopped, or it is time to go back: where to. Raises what ended the connection otherwise."""
         link = Link(self._socket, self._settings.agent_timeout)
@@ -76,6 +82,7 @@ class JobRunner:
                 )
             finally:
                 taker.stop()
+                self.unanswered = len(taker.pending)
             if taker.ended and not back and not self._stop.is_set():
                 raise taker.ended
             return back

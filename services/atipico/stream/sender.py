@@ -22,6 +22,7 @@ from atipico.stream.store import LogGone
 from atipico.stream.taker import Taker
 
 _AT_ONCE = 2000  # samples of a section
+DRAIN_S = 3.0  # after SIGTERM, for what was sent
 
 
 class Back(NamedTuple):
@@ -51,6 +52,8 @@ class Sender:
         """Send `again`, then the log from an offset on. Returns where to go back to, None when it ended otherwise."""
         if again:
             self._send_again(again, stop)
+            if self._ended(stop):
+                return None
             offset = again.end
         marked = offset
         while not self._ended(stop):
@@ -66,7 +69,21 @@ class Sender:
             offset = came.after
             if back := self._way_back(offset, idle=not came.sent):
                 return back
+        if offset is not None:
+            self._drain(offset)
         return None
+
+    def _drain(self, offset: int) -> None:
+        """Told to stop: have what was sent answered and marked, so that the next start does nothing again."""
+        until = time.monotonic() + DRAIN_S
+        while time.monotonic() < until and self._taker.ended is None:
+            if self._unmarked and not self._pending and not self._pending.snapshot_asked():
+                if self._taker.late:  # it is gone back for after the next start, from the mark before
+                    return
+                self._ask_snapshot(Mark(offset))
+            elif not self._unmarked and not self._pending.snapshot_asked():
+                return
+            time.sleep(0.02)
 
     def _ended(self, stop: threading.Event) -> bool:
         """Whether to send no more; else the agent is shown, now and then, that this side lives."""

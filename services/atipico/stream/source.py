@@ -32,6 +32,7 @@ class Source:
         self._job, self._settings, self._store, self._reader = job, settings, store, reader
         self._measurements = [job.stream, *([job.labels.stream] if job.labels else [])]
         self._backlog = BACKLOG.labels(f"{job.name} log bytes")
+        self.unread = 0  # bytes of the log, those of other measurements too
 
     def read(self, offset: int | None, done: int) -> Came:
         """From an offset on, None for the log's beginning; waits a moment where there is nothing new.
@@ -46,7 +47,8 @@ class Source:
             log = structlog.get_logger("host").bind(job=job.name)
             log.error("samples are lost to retention", offset=offset, oldest=error.oldest)
             return Came([], error.oldest, error.oldest)
-        self._backlog.set(block.end - block.after)
+        self.unread = block.end - block.after
+        self._backlog.set(self.unread)
         return Came(self._reader.read(block.lines), block.begin, block.after)
 
     def section(self, mark: Mark, end: int, most: int | None = None) -> Section | None:

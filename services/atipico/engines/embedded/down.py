@@ -5,17 +5,29 @@ from __future__ import annotations
 import contextlib
 import shutil
 from pathlib import Path
+from typing import NamedTuple
+
+import psutil
 
 from atipico.config import load, run_dir, socket_path
 from atipico.engines.embedded import processes
 from atipico.engines.embedded.guard import GUARD
+from atipico.engines.embedded.parts import PARTS
+from atipico.engines.embedded.probes import heartbeat
 from atipico.engines.embedded.settings import SupervisorSettings
 from atipico.engines.embedded.supervisor import NAME
 from atipico.errors import Refused
 
 
-def down() -> list[str]:
-    """Stop everything of this run folder. Returns the names of what ran; [] when nothing did.
+class Ended(NamedTuple):
+    """What ran and was ended. left: by part, how much it left undone of each thing; None: it did not come to tell."""
+
+    names: list[str]
+    left: dict[str, dict[str, int] | None]
+
+
+def down() -> Ended:
+    """Stop everything of this run folder.
 
     The guard goes first, or it would start the supervisor again; the supervisor then ends its
     parts in their order; what is left had no supervisor.
@@ -27,7 +39,13 @@ def down() -> list[str]:
     for several in processes.running(run).values():
         processes.stop(several, grace_s)
     _remove_socket(socket_path("agent"), run)
-    return sorted(found)
+    return Ended(sorted(found), {part: _left(part, found[part]) for part in PARTS if part in found})
+
+
+def _left(part: str, ended: list[psutil.Process]) -> dict[str, int] | None:
+    """The last words of a part, if they are of a process that just ended."""
+    beat = heartbeat(part)
+    return beat.get("left") if beat.get("pid") in {process.pid for process in ended} else None
 
 
 def _remove_socket(socket: Path, run: Path) -> None:

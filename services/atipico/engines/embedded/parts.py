@@ -15,6 +15,7 @@ from atipico.engines.embedded.probes import Probe, answers, beats, listens
 from atipico.errors import Refused
 
 METRICS_PORTS = {"agent": 8087, "host": 8088, "generator": 8089}  # of parts without a server of their own
+PARTS = ("store", "classifier", "agent", "host", "generator", "page")  # those that every run has
 Served = Literal["store", "classifier", "page", "lab"]
 COMMAND = (sys.executable, "-P", "-m", "atipico.cli")
 
