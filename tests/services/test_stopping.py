@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -182,3 +182,49 @@ def test_the_agent_says_how_many_points_are_without_an_answer(agent, run):
     left = agent.told_to_stop().left()
 
     assert left == {"points without an answer, which a host that begins again sends again": 500}
+
+
+def pumped(store: RunningPart, first: int, last: int) -> None:
+    lines = b"".join(b"pump heat=%d %d\n" % (at, at + 1) for at in range(first, last))
+    with store.connect(WRITE % len(lines), lines) as writer:
+        assert writer.recv(100).startswith(b"HTTP/1.1 204")
+
+
+def begun_again(part, store: RunningPart, end: Callable[[RunningPart], object]) -> int:
+    """How many samples a host takes in once one more came, after one before it had 3000 and was ended."""
+    settings = {"store_port": store.port, "host_checkpoint_every": "10m"}
+    host = part("host", **settings)
+    pumped(store, 0, 3000)
+    until(lambda: host.value('atipico_samples_out_total{stream="pumps"}') == 3000)
+    end(host)
+
+    again = part("host", **settings)
+    pumped(store, 3000, 3001)
+    until(lambda: again.value('atipico_samples_out_total{stream="pumps"}') > 0)
+    assert again.told_to_stop().left() == {}
+    return int(again.value('atipico_samples_in_total{stream="pumps"}'))
+
+
+def test_the_host_marks_what_has_its_outcome_so_that_the_next_start_does_nothing_again(part, agent):
+    agent.gate.set()
+    store = part("store").listening()
+
+    assert begun_again(part, store, lambda host: host.told_to_stop().left()) == 1
+
+
+def test_control_a_host_that_is_killed_is_seen_to_do_it_again(part, agent):
+    agent.gate.set()
+    store = part("store").listening()
+
+    assert begun_again(part, store, RunningPart.close) > 3000
+
+
+def test_the_host_says_how_many_samples_wait_for_their_outcome(part, agent):
+    store = part("store").listening()
+    host = part("host", store_port=store.port)
+    pumped(store, 0, 3000)
+    until(lambda: host.value('atipico_samples_in_total{stream="pumps"}') == 3000)
+
+    left = host.told_to_stop().left()
+
+    assert left == {"samples without an outcome, sent again by the next start": 3000}

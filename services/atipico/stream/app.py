@@ -47,7 +47,7 @@ def run() -> None:
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     left = {
-        "samples sent to the agent without an outcome, sent again by the next start": sum(runner.unanswered for runner in runners),
+        "samples without an outcome, sent again by the next start": sum(runner.unanswered for runner in runners),
         "bytes of the store's log unread, read by the next start": sum(runner.unread for runner in runners),
     }
     say_left("host", **left)
