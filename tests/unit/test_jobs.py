@@ -110,3 +110,10 @@ def test_how_late_a_sample_may_come_is_a_duration_of_an_hour_at_most(job):
     for wrong, told in {"90": "needed|unit", "2h": "at most 3600 s"}.items():
         with pytest.raises(Refused, match=told):
             job(f'allowed_late = "{wrong}"\n' + MODEL)
+
+
+def test_an_engine_that_is_none_is_told_the_nearest(job):
+    assert job(MODEL).engine == "embedded"
+    assert job('engine = "kapacitor"\n' + MODEL).engine == "kapacitor"
+    with pytest.raises(Refused, match="'kapacitator'.*kapacitor"):
+        job('engine = "kapacitator"\n' + MODEL)

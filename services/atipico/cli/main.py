@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from atipico.cli import (
+    apply,
     data,
     doctor,
     evaluate,
@@ -50,7 +51,8 @@ def everywhere(
         os.environ["ATIPICO_RUN"] = str(part_of)
 
 
-for noun in (stack, status, logs, doctor, score, replay, explain, label, evaluate, data, learn, model, new, parts):
+_STACK, _JOBS = (stack, status, logs, doctor), (apply, score, replay, explain, label, evaluate)
+for noun in (*_STACK, *_JOBS, data, learn, model, new, parts):
     noun.add_to(app)
 
 

@@ -13,6 +13,7 @@ from atipico.errors import Refused, nearest
 from atipico.features.spec import FeatureSpec, LabelSpec, parse_labels, parse_specs
 from atipico.sinks.spec import SinkSpec, parse_sinks
 
+ENGINES = ("embedded", "kapacitor")
 _MOST_LATE = 3600 * 10**9  # ns
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SETTINGS = {
@@ -21,6 +22,7 @@ _SETTINGS = {
     "stream",
     "clock",
     "allowed_late",
+    "engine",
     "database",
     "scores",
     "sinks",
@@ -48,6 +50,7 @@ class Job(NamedTuple):
     sinks: tuple[SinkSpec, ...] = ()
     labels: LabelSpec | None = None
     allowed_late: int = 10 * 10**9
+    engine: str = "embedded"
 
 
 def load_job(path: Path) -> Job:
@@ -76,6 +79,8 @@ def _job(name: str, table: dict[str, Any]) -> Job:
             raise Refused(f"{word} = {value!r}: needed a text")
     if "allowed_late" in table:
         table["allowed_late"] = _allowed_late(table["allowed_late"])
+    if (engine := table.get("engine", ENGINES[0])) not in ENGINES:
+        raise Refused(f"engine = {engine!r}{nearest(engine, ENGINES)}; there are {' and '.join(ENGINES)}")
     job = Job(name=name, sinks=sinks, **{"model": "", **table, **who})
     if job.stream == job.scores:
         raise Refused(f"stream = {job.stream!r}: a job that reads its own scores never ends")

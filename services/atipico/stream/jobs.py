@@ -8,17 +8,19 @@ import structlog
 
 from atipico.errors import Refused
 from atipico.metrics import REFUSED
-from atipico.registry.jobs import Job, load_job
+from atipico.registry.jobs import ENGINES, Job, load_job
 
 log = structlog.get_logger("host")
 
 
 def readable_jobs(folder: Path) -> dict[str, Job]:
-    """The jobs of a folder by name. One whose file is wrong costs the others nothing: it is left out and said."""
+    """The jobs of a folder for this engine, by name. One whose file is wrong costs the others nothing: it is said."""
     jobs = {}
     for path in sorted(folder.glob("*.toml")):
         try:
-            jobs[path.stem] = load_job(path)
+            job = load_job(path)
+            if job.engine == ENGINES[0]:
+                jobs[path.stem] = job
         except Refused as error:
             REFUSED.labels("job file").inc()
             log.error("job left out; mend its file and start the host again", error=str(error))

@@ -17,6 +17,7 @@ from atipico.engines.embedded import processes
 from atipico.engines.embedded.down import refuse_foreign
 from atipico.engines.embedded.parts import Served, port
 from atipico.errors import NotYet, Refused
+from atipico.registry.jobs import ENGINES
 from atipico.web import refuse_busy_port
 
 PAYMENTS_RATE = 20  # samples a second
@@ -65,10 +66,18 @@ def write_jobs(run: Path, like_payments: str | None) -> None:
     jobs = run / "jobs"
     jobs.mkdir(exist_ok=True)
     for job in jobs.glob("*.toml"):
-        if job.name not in wanted:
+        if job.name not in wanted and not _for_another_engine(job):
             job.unlink()
     for name, text in wanted.items():
         _put(jobs / name, text)
+
+
+def _for_another_engine(job: Path) -> bool:
+    """Whether `atipico apply` put it there, for the agent behind a real Kapacitor."""
+    try:
+        return bool(_told(job).get("engine", ENGINES[0]) != ENGINES[0])
+    except Refused:
+        return False
 
 
 def _put(path: Path, text: str) -> None:

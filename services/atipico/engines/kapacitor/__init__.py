@@ -1,0 +1,1 @@
+"""Jobs on the real servers: InfluxDB keeps, Kapacitor streams, our agent scores."""

@@ -1,0 +1,63 @@
+"""What the kapacitor engine needs to know of an InfluxDB 1.x, and has made there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from atipico.engines.kapacitor.server import Server
+from atipico.errors import Refused
+
+
+class Influx:
+    """Databases, retention policies and settings of the server behind `server`."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def databases(self) -> list[str]:
+        return [row[0] for row in self._rows("SHOW DATABASES")]
+
+    def policies(self, database: str) -> list[str]:
+        """The names of a database's retention policies."""
+        return [row[0] for row in self._rows(f"SHOW RETENTION POLICIES ON {quoted(database)}")]
+
+    def tags(self, database: str, measurement: str) -> list[str]:
+        """The tag keys of a measurement; none when it has no points yet."""
+        return [row[0] for row in self._rows(f"SHOW TAG KEYS ON {quoted(database)} FROM {quoted(measurement)}")]
+
+    def subscribers(self) -> int | None:
+        """How many writers hand points over to each subscriber; None where the server does not tell this user."""
+        try:
+            (series,) = self._ask("SHOW DIAGNOSTICS FOR 'config-subscriber'")
+            return int(dict(zip(series["columns"], series["values"][0], strict=True))["write-concurrency"])
+        except (Refused, ValueError, KeyError, IndexError):
+            return None
+
+    def make_database(self, database: str) -> None:
+        self._ask(f"CREATE DATABASE {quoted(database)}")
+
+    def make_policy(self, database: str, policy: str, keep_s: float, default: bool) -> None:
+        """keep_s: how long points are kept, in seconds; 0 for ever."""
+        keep = f"{round(keep_s)}s" if keep_s else "INF"
+        last = " DEFAULT" if default else ""
+        self._ask(f"CREATE RETENTION POLICY {quoted(policy)} ON {quoted(database)} DURATION {keep} REPLICATION 1{last}")
+
+    def _rows(self, statement: str) -> list[list[Any]]:
+        return [row for series in self._ask(statement) for row in series["values"]]
+
+    def _ask(self, statement: str) -> list[dict[str, Any]]:
+        answer = self._server.ask("POST", "/query", data={"q": statement})
+        try:
+            (result,) = answer["results"]
+        except (KeyError, TypeError, ValueError):
+            raise Refused(f"what answers at {self._server.url} is no InfluxDB of version 1") from None
+        if "error" in result:
+            raise Refused(f"{self._server.name} at {self._server.url}: {result['error']}")
+        series: list[dict[str, Any]] = result.get("series", [])
+        return series
+
+
+def quoted(name: str) -> str:
+    """A name as InfluxQL takes it."""
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

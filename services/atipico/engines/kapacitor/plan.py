@@ -1,0 +1,86 @@
+"""What there would be for a job on the real servers, beside what there is."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from atipico.engines.kapacitor.influx import Influx
+from atipico.engines.kapacitor.settings import KapacitorSettings
+from atipico.engines.kapacitor.tasks import Task, Tasks
+from atipico.engines.kapacitor.tick import by_hand, script
+from atipico.registry.jobs import Job
+from atipico.wire.sample import SHARD_TAG
+
+
+class Change(NamedTuple):
+    """sign: + makes, ~ changes, - removes, ! only says. lines: what is different. by_hand: somebody else made that.
+
+    do: makes it so.
+    """
+
+    sign: str
+    what: str
+    do: Callable[[], None] = lambda: None
+    lines: tuple[str, ...] = ()
+    by_hand: bool = False
+
+
+def task_id(job: str) -> str:
+    """What a job's task is called, beside those of others."""
+    return f"atipico-{job}"
+
+
+def changes(job: Job, influx: Influx, tasks: Tasks, settings: KapacitorSettings) -> Iterator[Change]:
+    """What is to be done for a job, in its order; nothing when all is as it should be. Raises NotYet, Refused."""
+    database, policy = job.database, settings.retention_policy
+    new = database not in influx.databases()
+    if new:
+        yield Change("+", f"database {database}", lambda: influx.make_database(database))
+    if policy != "autogen" if new else policy not in influx.policies(database):
+        yield Change(
+            "+",
+            f"retention policy {policy} of {database}",
+            lambda: influx.make_policy(database, policy, settings.keep, default=new),
+        )
+    tags = [] if new else influx.tags(database, job.stream)
+    if not tags:
+        yield Change("!", f"stream {job.stream} has no points with tags yet: taken to have the tag {SHARD_TAG}")
+    text = script(job, settings.udf, policy, not tags or SHARD_TAG in tags, settings.flush)
+    yield from _task_changes(Task(task_id(job.name), text, (database, policy)), tasks)
+    if (writers := influx.subscribers()) not in (1, None):
+        yield Change(
+            "!",
+            f"InfluxDB hands points over by {writers} writers at once, so their order may change; "
+            "set write-concurrency = 1 in [subscriber] of influxdb.conf",
+        )
+
+
+def _task_changes(wanted: Task, tasks: Tasks) -> Iterator[Change]:
+    found = tasks.find(wanted.id)
+    if found is None:
+        lines = tuple(wanted.script.splitlines())
+        yield Change("+", f"task {wanted.id}", lambda: tasks.put(wanted, there=False), lines)
+    elif found != wanted:
+        foreign = by_hand(found.script)
+        why = "changed by hand since it was applied" if foreign else "not what the job file says"
+        if found.script == wanted.script:
+            why = _beside_the_script(found, wanted)
+        scripts = found.script.splitlines(), wanted.script.splitlines()
+        lines = tuple(difflib.unified_diff(*scripts, "in Kapacitor", "as applied", lineterm="", n=1))
+        yield Change("~", f"task {wanted.id}: {why}", lambda: tasks.put(wanted, there=True), lines, foreign)
+
+
+def _beside_the_script(found: Task, wanted: Task) -> str:
+    if not found.enabled:
+        return "disabled"
+    if found.dbrp != wanted.dbrp:
+        return f"reads {'.'.join(found.dbrp)}, not {'.'.join(wanted.dbrp)}"
+    return f"does not run: {found.error}"
+
+
+def removals(job: str, tasks: Tasks) -> Iterator[Change]:
+    """What is to be done so that a job runs no more. Its samples and outcomes stay."""
+    if tasks.find(task_id(job)):
+        yield Change("-", f"task {task_id(job)}", lambda: tasks.delete(task_id(job)))

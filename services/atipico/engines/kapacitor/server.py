@@ -1,0 +1,59 @@
+"""A server over HTTP: JSON in and out, or an error that says whether to try again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from atipico.errors import NotYet, Refused
+
+_SHOWN = 1000  # characters of an answer that an error repeats
+_LOCAL = ("http://127.", "http://localhost", "https://127.", "https://localhost")
+
+
+class Server:
+    """The server `name` at `url`. login: user and password, None without."""
+
+    def __init__(self, name: str, url: str, login: tuple[str, str] | None, timeout_s: float) -> None:
+        self.name, self.url, self._timeout_s = name, url.rstrip("/"), timeout_s
+        self._session = requests.Session()
+        self._session.trust_env = not url.startswith(_LOCAL)  # a proxy does not know this machine's loopback
+        self._session.auth = login
+
+    def ask(self, method: str, path: str, absent: bool = False, **request: Any) -> Any:
+        """The JSON of an answer, None for an empty one.
+
+        absent: 404 is an answer too, None. Raises NotYet when the same may work later, else Refused.
+        """
+        where = f"{self.name} at {self.url}"
+        try:
+            answer = self._session.request(method, self.url + path, timeout=self._timeout_s, **request)
+        except requests.RequestException as error:
+            raise NotYet(
+                f"{where} does not answer ({type(error).__name__}); is it up, and is this its address?"
+            ) from None
+        if absent and answer.status_code == 404:
+            return None
+        if answer.ok:
+            return _json(answer, where) if answer.content else None
+        told = f"{where} answered {answer.status_code}: {_said(answer)}"
+        if answer.status_code >= 500 or answer.status_code in (408, 429):
+            raise NotYet(told)
+        if answer.status_code in (401, 403):
+            told += "; give user and password, see engines/kapacitor/config.toml"
+        raise Refused(told)
+
+
+def _json(answer: requests.Response, where: str) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        raise Refused(f"{where} answers no JSON: {answer.text[:80]!r}; is this its address?") from None
+
+
+def _said(answer: requests.Response) -> str:
+    try:
+        return str(answer.json()["error"])[:_SHOWN]
+    except (ValueError, KeyError, TypeError):
+        return " ".join(answer.text.split())[:_SHOWN]

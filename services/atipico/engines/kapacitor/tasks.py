@@ -1,0 +1,69 @@
+"""Kapacitor's tasks over its API."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from atipico.engines.kapacitor.server import Server
+from atipico.errors import Refused
+
+_PATH = "/kapacitor/v1/tasks"
+
+
+class Task(NamedTuple):
+    """dbrp: database and retention policy that it reads. error: why it does not run, "" where it does."""
+
+    id: str
+    script: str
+    dbrp: tuple[str, str]
+    enabled: bool = True
+    error: str = ""
+
+
+class Tasks:
+    """The tasks of the Kapacitor behind `server`. udf: what our agent is called there."""
+
+    def __init__(self, server: Server, udf: str) -> None:
+        self._server, self._udf = server, udf
+
+    def find(self, id: str) -> Task | None:
+        """A task as it is; None when there is none of that id."""
+        told = self._server.ask("GET", f"{_PATH}/{quote(id, safe='')}", absent=True, params={"script-format": "raw"})
+        if told is None:
+            return None
+        dbrps = [(one["db"], one["rp"]) for one in told["dbrps"]]
+        enabled = told["status"] == "enabled"
+        error = told["error"] or ("" if told["executing"] or not enabled else "it does not execute")
+        return Task(id, told["script"], dbrps[0] if len(dbrps) == 1 else ("several", str(dbrps)), enabled, error)
+
+    def put(self, task: Task, there: bool) -> None:
+        """Define a task and run it; one that is there already is stopped and begun anew."""
+        body: dict[str, Any] = {
+            "type": "stream",
+            "dbrps": [{"db": task.dbrp[0], "rp": task.dbrp[1]}],
+            "script": task.script,
+        }
+        try:
+            if there:
+                self._patch(task.id, {"status": "disabled", **body})
+                self._patch(task.id, {"status": "enabled"})
+            else:
+                self._server.ask("POST", _PATH, json={"id": task.id, "status": "enabled", **body})
+        except Refused as error:
+            raise self._helped(error) from error
+
+    def delete(self, id: str) -> None:
+        self._server.ask("DELETE", f"{_PATH}/{quote(id, safe='')}")
+
+    def _patch(self, id: str, change: dict[str, Any]) -> None:
+        self._server.ask("PATCH", f"{_PATH}/{quote(id, safe='')}", json=change)
+
+    def _helped(self, error: Refused) -> Refused:
+        if self._udf not in str(error) or "no method or property" not in str(error):
+            return error
+        return Refused(
+            f"{self._server.name} at {self._server.url} does not know our agent; add to its kapacitor.conf "
+            f'[udf.functions.{self._udf}] with socket = "<run folder>/agent.sock" and timeout = "10s", then '
+            "start the agent, and Kapacitor again"
+        )

@@ -1,0 +1,44 @@
+"""A job as a TICKscript."""
+
+from __future__ import annotations
+
+import pytest
+
+from atipico.engines.kapacitor.tick import by_hand, literal, script
+from atipico.features.spec import parse_labels, parse_specs
+from atipico.registry.jobs import Job
+
+JOB = Job("pumps", "heat", "pump", parse_specs({"heat": "heat"}))
+
+
+def written(job: Job = JOB, by_shard: bool = True) -> str:
+    return script(job, "atipico", "autogen", by_shard, 0.1)
+
+
+def test_a_script_as_it_was_written_is_nobodys_handiwork_and_any_change_of_it_is():
+    text = written()
+
+    assert not by_hand(text)
+    for line in text.splitlines()[1:]:
+        assert by_hand(text.replace(line, line + " ", 1))
+    assert by_hand("stream\n    |from()\n")
+    assert by_hand(text.partition("\n")[2])
+
+
+def test_a_stream_without_the_shard_tag_is_grouped_by_all_its_tags():
+    assert ".groupBy('shard')" in written()
+    assert ".groupBy(*)" in written(by_shard=False)
+
+
+def test_labels_have_a_branch_of_their_own_only_where_the_job_looks_at_them():
+    labels = parse_labels({"stream": "frauds", "id": "id", "delay": "7d"})
+
+    assert "frauds" not in written()
+    assert written(JOB._replace(labels=labels)).count("@atipico()") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("pump", "'pump'"), ("o'clock", r"'o\'clock'"), ("back\\slash", r"'back\\slash'")]
+)
+def test_no_name_can_end_its_literal(name, told):
+    assert literal(name) == told
