@@ -115,5 +115,5 @@ def test_how_late_a_sample_may_come_is_a_duration_of_an_hour_at_most(job):
 def test_an_engine_that_is_none_is_told_the_nearest(job):
     assert job(MODEL).engine == "embedded"
     assert job('engine = "kapacitor"\n' + MODEL).engine == "kapacitor"
-    with pytest.raises(Refused, match="'kapacitator'.*kapacitor"):
+    with pytest.raises(Refused, match=r"'kapacitator'.*kapacitor"):
         job('engine = "kapacitator"\n' + MODEL)
