@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _FENCE = re.compile(r"^(`{3,})(\w*)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
-_COMMAND = re.compile(r"(\./\w+\.sh|\.venv/bin/|curl |make |git |\w+=\S+ \./)")
+_COMMAND = re.compile(r"(\./\w+\.sh|\.venv/bin/|curl |make |git |\w+=\S+ \.(/|venv/))")
 
 
 class Block(NamedTuple):

@@ -24,6 +24,7 @@ FOLLOWED = (
     "services/atipico/classifier/README.md",
     "docs/simulator.md",
     "docs/labels.md",
+    "docs/backup.md",
 )
 WITHOUT_ARROW = {"lab"}  # parts of the stack that samples do not go through
 SEEN_ELSEWHERE = {  # command -> why it is not typed here

@@ -14,6 +14,7 @@ import typer
 
 from atipico.cli import (
     apply,
+    backup,
     data,
     doctor,
     evaluate,
@@ -52,7 +53,7 @@ def everywhere(
 
 
 _STACK, _JOBS = (stack, status, logs, doctor), (apply, score, replay, explain, label, evaluate)
-for noun in (*_STACK, *_JOBS, data, learn, model, new, parts):
+for noun in (*_STACK, *_JOBS, data, learn, model, new, backup, parts):
     noun.add_to(app)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +34,20 @@ class Block(NamedTuple):
     samples: int
     labels: int
     newest: int
+
+
+@contextlib.contextmanager
+def gate(spool: Path, how: int) -> Iterator[None]:
+    """What goes into or out of a spool goes through its gate, shared (fcntl.LOCK_SH).
+
+    Who holds it alone (LOCK_EX), from any process, sees the spool's files in a moment in which nothing changes them.
+    """
+    file = os.open(spool.with_suffix(".gate"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, how)
+        yield
+    finally:
+        os.close(file)
 
 
 class Spool:
@@ -69,7 +86,7 @@ class Spool:
 
         Raises NotYet when the spool or the disk is full.
         """
-        with self._changed:
+        with self._changed, gate(self._path, fcntl.LOCK_SH):
             if self._bytes and self._bytes + len(lines) > self._limit:
                 raise NotYet(f"{self._path}: full with {self._bytes} bytes of at most {self._limit}; is the store up?")
             try:
@@ -115,7 +132,7 @@ class Spool:
 
         Raises NotYet when the disk does not take it; the blocks then stay.
         """
-        with self._changed:
+        with self._changed, gate(self._path, fcntl.LOCK_SH):
             try:
                 self._db.execute("BEGIN")
                 for block in blocks:
