@@ -9,12 +9,15 @@ import threading
 from collections.abc import Callable, Iterable
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
+from urllib.parse import urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import structlog
 from prometheus_client import make_wsgi_app
 
 from atipico import logs
+from atipico.bodies import bodies_first
+from atipico.connections import end_silent
 from atipico.errors import Refused
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -25,6 +28,9 @@ _LOGGING = {
     "handlers": {},
     "loggers": {"_granian": {"propagate": True}, "granian.access": {"propagate": True}},
 }
+_CONNECTIONS = 512  # at once; what comes beyond waits to be accepted
+_METRICS_CONNECTIONS = 16
+_HEAD_S = 30  # for a request's head to come, and for the next request on a connection that is kept
 _say = structlog.get_logger("web")
 
 
@@ -57,6 +63,27 @@ class Inside:
         finally:
             with self._lock:
                 self.requests -= 1
+
+
+def own_pages_only(app: WSGI, visited: bool) -> WSGI:
+    """Refuse what a browser asks for a page of another site; `visited`: links from there may lead here.
+
+    Programs send neither header. A browser sets both by itself, and no page can change them.
+    """
+
+    def checked(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        site, origin = environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN")
+        if site is not None:
+            link = visited and environ["REQUEST_METHOD"] == "GET" and environ.get("HTTP_SEC_FETCH_DEST") == "document"
+            ours = link or site in ("same-origin", "none")
+        else:
+            ours = origin is None or urlsplit(origin).netloc == environ.get("HTTP_HOST")
+        if not ours:
+            start_response("403 Forbidden", [("Content-Type", "application/json")])
+            return [b'{"error":"a page of another site asks; this service answers its own pages and programs"}\n']
+        return app(environ, start_response)
+
+    return checked
 
 
 def with_request_id(app: WSGI) -> WSGI:
@@ -111,12 +138,22 @@ def refuse_busy_port(part: str, host: str, port: int) -> None:
 
 
 def serve(
-    part: str, app: WSGI, host: str, port: int, threads: int, stopping: Callable[[], object] = lambda: None
+    part: str,
+    app: WSGI,
+    host: str,
+    port: int,
+    threads: int,
+    stopping: Callable[[], object] = lambda: None,
+    body: int = 2**20,
+    visited: bool = False,
 ) -> int:
     """Serve until SIGTERM or SIGINT; `stopping` is called first then, and requests get some seconds to end.
 
+    threads: requests that are worked on at once. body: bytes of the largest one. visited: whether people come by links.
     Returns how many did not, and are given up. Raises Refused when the port is taken.
     """
+    from granian.http import HTTP1Settings
+
     from atipico.one_process import OneProcess
 
     refuse_busy_port(part, host, port)
@@ -126,14 +163,18 @@ def serve(
         port=port,
         interface="wsgi",
         workers=1,
-        blocking_threads=threads,
-        backpressure=256,
+        http="1",  # so that a connection that says nothing is ended too
+        http1_settings=HTTP1Settings(header_read_timeout=1000 * _HEAD_S),
+        blocking_threads=_CONNECTIONS,  # made when they are needed: a body that comes slowly holds one
+        backpressure=_CONNECTIONS,
         log_level="error",
         log_dictconfig=_LOGGING,
     )
     server.stopping = stopping
     inside = Inside(whole_bodies_only(app))
-    served = local_hosts_only(with_request_id(inside), host)
+    bounded = with_request_id(bodies_first(inside, body, threads))
+    served = local_hosts_only(own_pages_only(bounded, visited), host)
+    end_silent(port)
     _say.info("listens", host=host, port=port)
     server.serve(target_loader=lambda: served, wrap_loader=False)
     return inside.requests
@@ -146,7 +187,7 @@ def serve_metrics(part: str, port: int) -> None:
     """
     if not port:
         return
-    app = local_hosts_only(make_wsgi_app(), "127.0.0.1")
+    app = local_hosts_only(own_pages_only(make_wsgi_app(), visited=False), "127.0.0.1")
     try:
         server = make_server("127.0.0.1", port, app, server_class=_MetricsServer, handler_class=_Quiet)
     except OSError as error:
@@ -157,7 +198,25 @@ def serve_metrics(part: str, port: int) -> None:
 
 
 class _MetricsServer(ThreadingMixIn, WSGIServer):
+    """Some connections at once; one beyond is closed, because each has a thread."""
+
     daemon_threads = True
+
+    def __init__(self, *given: Any) -> None:
+        self._room = threading.BoundedSemaphore(_METRICS_CONNECTIONS)
+        super().__init__(*given)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._room.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
 
     def server_bind(self) -> None:
         TCPServer.server_bind(self)  # HTTPServer's asks the resolver for a name, which may take seconds

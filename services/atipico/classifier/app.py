@@ -27,5 +27,7 @@ def run(port: int | None = None, host: str | None = None, models: Path | None = 
     if not shelf.models:
         logging.getLogger(__name__).error("no model in %s; nothing is scored until there is one", folder)
     app = create_app(shelf, settings.default, settings.limits.body)
-    unanswered = serve("classifier", app, settings.host, settings.port, settings.server.threads)
+    unanswered = serve(
+        "classifier", app, settings.host, settings.port, settings.server.threads, body=settings.limits.body
+    )
     say_left("classifier", **{"requests, for whoever asks again": unanswered})

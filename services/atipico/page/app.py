@@ -21,5 +21,5 @@ def run(port: int | None = None, host: str | None = None) -> None:
     start_beating("page", store=settings.address())
     hub = Hub(settings.clients)
     app = create_app(settings, hub)
-    unanswered = serve("page", app, settings.host, settings.port, settings.clients + _THREADS, hub.end)
+    unanswered = serve("page", app, settings.host, settings.port, settings.clients + _THREADS, hub.end, visited=True)
     say_left("page", **{"requests, for whoever asks again": unanswered})

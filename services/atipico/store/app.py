@@ -24,7 +24,15 @@ def run(port: int | None = None, host: str | None = None, data: Path | str | Non
     app, tidy = create_app(databases, settings), Tidy(databases, settings)
     unanswered = 0
     try:
-        unanswered = serve("store", app, settings.host, settings.port, settings.threads, databases.end_waiting)
+        unanswered = serve(
+            "store",
+            app,
+            settings.host,
+            settings.port,
+            settings.threads,
+            databases.end_waiting,
+            body=settings.body,
+        )
     finally:
         tidy.stop()
         databases.close()
