@@ -60,7 +60,7 @@ class Block(NamedTuple):
     clock: np.ndarray
     ids: np.ndarray
     series: np.ndarray
-    keys: Mapping[tuple[str, ...], Sequence[Key]]
+    keys: Mapping[tuple[str, ...], Sequence[Key] | np.ndarray]
     values: Mapping[str, np.ndarray]
     label_ids: Sequence[Value | None] | None
     labels: Labels
@@ -139,6 +139,8 @@ class Wanted(NamedTuple):
 
 def _series(groups: Sequence[str]) -> np.ndarray:
     numbers = {group: crc32(group.encode()) for group in set(groups)}
+    if len(numbers) == 1:
+        return np.full(len(groups), numbers[groups[0]], dtype=np.int64)
     return np.array([numbers[group] for group in groups], dtype=np.int64)
 
 
@@ -147,9 +149,15 @@ def _picked(column: Column, rows: np.ndarray, some: bool) -> list[Any]:
     return [values[row] for row in rows] if some else values
 
 
-def _keys(by: tuple[str, ...], groups: Sequence[str], columns: Columns, rows: np.ndarray, some: bool) -> list[Key]:
+def _keys(
+    by: tuple[str, ...], groups: Sequence[str], columns: Columns, rows: np.ndarray, some: bool
+) -> list[Key] | np.ndarray:
     if not by:
         return _picked(groups, rows, some)
+    column = columns[by[0]]
+    if len(by) == 1 and isinstance(column, np.ndarray) and column.dtype.kind in "iu":
+        told: np.ndarray = column[rows]
+        return told
     parts = [_picked(columns[name], rows, some) for name in by]
     return parts[0] if len(parts) == 1 else list(zip(*parts, strict=True))
 

@@ -3,53 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from atipico.errors import Refused
 from atipico.features.asleep import Asleep
+from atipico.features.begun import Begun, Told, by_key
 from atipico.features.block import MOST_CLOCK, Block
 from atipico.features.cuts import cuts
 from atipico.features.keys import Keyed, Keys, as_key
 from atipico.features.layout import By, Group, Layout, Of
-from atipico.features.pool import MOST_SAMPLES, Placed, Pool, first_after
+from atipico.features.pool import Placed, Pool
+from atipico.features.seen import windows_of
 from atipico.features.spec import LABEL
 from atipico.features.waiting import Waiting
-from atipico.features.windows import Windows, in_pieces
+from atipico.features.windows import Windows
 from atipico.metrics import FORGOTTEN_KEYS, OUT_OF_ORDER, REFUSED
 
 MOST_AWAKE = 200_000  # keys of one `by` where there is a place to sleep; beyond it those that came longest ago sleep
 MOST_ENTRIES = 10_000_000  # that the keys of one `by` have room for, in the same way
 MOST_KEYS = 1_000_000  # of one `by`, awake; beyond it those that came longest ago are forgotten
 _LONG_AGO = -MOST_CLOCK  # ns; before the first sample
-
-
-class Told(NamedTuple):
-    """Labels that came with a block, in the order in which they become known; (l,) each.
-
-    slots: where their samples waited. values: the labels. new: clock, id and series. keyed: by key, for each `by`.
-    """
-
-    slots: np.ndarray
-    values: np.ndarray
-    new: Mapping[str, np.ndarray]
-    keyed: Mapping[By, Keyed]
-
-
-class Begun(NamedTuple):
-    """A block on its way through the stages.
-
-    keyed: its samples by key, for each `by`. now: the furthest clock up to each sample, int64 (n,). slots: where
-    each waits for its label, -1 for nowhere. placed: where samples, or labels, are remembered, once that is known.
-    """
-
-    block: Block
-    keyed: Mapping[By, Keyed]
-    now: np.ndarray
-    slots: np.ndarray
-    told: Told
-    placed: dict[Of, Placed]
 
 
 class Memory:
@@ -115,12 +90,16 @@ class Memory:
         now = np.maximum.accumulate(np.concatenate([[self._now], block.clock]))
         held = np.ones(len(block.clock), dtype=bool)
         whole = [(of, pool) for of, pool in self._pools.items() if not (of.labels or of.where)]
-        placed = {of: pool.add(keyed[of.by], block.order, held) for of, pool in whole}
-        repeats = np.logical_or.reduce([one.repeat for one in placed.values()]) if placed else ~held
+        order = {by: by_key(block.order, one) for by, one in keyed.items()}
+        placed = {of: pool.add(keyed[of.by], order[of.by], held) for of, pool in whole}
+        repeats = ~held
+        for of, one in placed.items():
+            if one.repeat.any():
+                repeats |= keyed[of.by].as_they_came(one.repeat)
         for reason, which in {"came again": repeats, "came late": (block.clock < now[1:]) & ~repeats}.items():
             if which.any():
                 OUT_OF_ORDER.labels(reason).inc(int(which.sum()))
-        return Begun(block, keyed, now[1:], *self._take_labels(block, keyed, now, repeats), placed)
+        return Begun(block, keyed, order, now[1:], *self._take_labels(block, keyed, now, repeats), placed, {})
 
     def _take_labels(
         self, block: Block, keyed: Mapping[By, Keyed], now: np.ndarray, repeats: np.ndarray
@@ -163,59 +142,27 @@ class Memory:
             placed = begun.placed.get(of)
             for column, first in self._columns[of].items():
                 if first == stage and placed is not None:
-                    pool.columns[column][placed.at[placed.held]] = known[column][placed.held]
+                    rows = (begun.told if of.labels else begun).keyed[of.by].order
+                    pool.columns[column][placed.at[placed.held]] = known[column][rows[placed.held]]
 
     def _add(self, begun: Begun, of: Of, pool: Pool, values: Mapping[str, np.ndarray]) -> Placed:
+        told, keyed = begun.told, (begun.told if of.labels else begun).keyed[of.by]
+        held = of.holds(values, len(keyed.order))[keyed.order]
         if not of.labels:
-            return pool.add(begun.keyed[of.by], begun.block.order, of.holds(values, len(begun.block.clock)))
-        told, pool.now = begun.told, self._now
-        placed = pool.add(told.keyed[of.by], told.new, of.holds(values, len(told.slots)))
-        pool.order["born"][placed.at[placed.held]] = self._waiting.ints["clock"][told.slots[placed.held]]
+            return pool.add(keyed, begun.order[of.by], held)
+        pool.now = self._now
+        placed = pool.add(keyed, by_key(told.order, keyed), held)
+        pool.order["born"][placed.at[held]] = self._waiting.ints["clock"][told.slots[keyed.order[held]]]
         return placed
 
     def windows(self, begun: Begun, group: Group) -> Iterator[tuple[np.ndarray, Windows]]:
         """The windows of a group of features, some rows at a time: which, and what they see."""
-        pool, keyed = self._pools[group.of], begun.keyed[group.of.by]
-        order = pool.lying(keyed)
-        start, end = (places[order] for places in self._reach(begun, group, pool))
-        clock, own = begun.block.clock[order], 0
-        samples, span = group.over
-        if span:
-            start = first_after(pool.order["clock"], start, end, clock - span)
-            samples = MOST_SAMPLES
-        if not group.of.labels:
-            samples -= 1  # the newest is one of them
-            own = begun.placed[group.of].held[order] if group.with_newest else 0
-        start = np.minimum(np.maximum(start, end - samples), end)
-        end = end + own
-        for piece in in_pieces(end - start):
-            yield order[piece], Windows(pool, start[piece], end[piece], clock[piece], span / 1e9 if span else np.inf)
-
-    def _reach(self, begun: Begun, group: Group, pool: Pool) -> tuple[np.ndarray, np.ndarray]:
-        """The first entry that each sample could look at, and the end of those before it."""
-        if not group.of.labels:
-            return begun.placed[group.of].floor, begun.placed[group.of].at
-        clock, codes = begun.block.clock, begun.keyed[group.of.by].codes
-        start, end = pool.runs(codes)
-        end = first_after(pool.order["clock"], start, end, clock)
-        late = (clock < begun.now).nonzero()[0]
-        if len(late):  # what was forgotten before it came stays so, whether it still is there or not
-            start[late] = np.maximum(start[late], pool.first_alive(codes[late], begun.now[late]))
-        return start, end
+        return windows_of(begun, group, self._pools[group.of])
 
     @property
     def now(self) -> int:
         """The furthest clock, ns."""
         return self._now
-
-    @staticmethod
-    def late(begun: Begun) -> dict[int, int]:
-        """The samples whose key has later ones already: row -> how far behind the furthest clock it came, ns."""
-        came, behind = np.zeros(len(begun.now), dtype=bool), begun.now - begun.block.clock
-        for of, placed in begun.placed.items():
-            if not of.labels:
-                came |= placed.late
-        return dict(zip(begun.block.rows[came].tolist(), behind[came].tolist(), strict=True))
 
     def end(self, begun: Begun) -> None:
         """The piece belongs to the past."""

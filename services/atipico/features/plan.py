@@ -16,10 +16,12 @@ import numpy as np
 from atipico.errors import Refused
 from atipico.features import FEATURES, INSTANT
 from atipico.features.asleep import Asleep
+from atipico.features.begun import Begun
 from atipico.features.block import MOST_VALUE, NO_LABELS, Block, Columns, Labels, Rows, Wanted
 from atipico.features.layout import Layout
-from atipico.features.memory import Begun, Memory
+from atipico.features.memory import Memory
 from atipico.features.spec import LABEL, VALUE, FeatureSpec, LabelSpec
+from atipico.features.windows import Windows
 
 _FORM = 6  # of what `save` gives; another one is refused like other features
 
@@ -66,7 +68,7 @@ class Plan:
         for piece, keyed in self._memory.cut(block):
             begun = self._memory.begin(piece, keyed)
             matrix[piece.rows] = self._piece(piece, begun)
-            late |= self._memory.late(begun)
+            late |= begun.late()
         return Rows(matrix, refused, late)
 
     @property
@@ -82,9 +84,7 @@ class Plan:
             self._memory.write(begun, stage, values)
             for group in groups:
                 for rows, windows in self._memory.windows(begun, group):
-                    for at, spec in group.specs:
-                        newest = np.zeros(len(windows)) if spec.field == LABEL else values[spec.field][rows]
-                        matrix[rows, at] = FEATURES[spec.kind](newest, windows.past(spec.field), **dict(spec.options))
+                    _look(group.specs, windows, rows, values, matrix)
             mine = [(at, spec) for at, spec in enumerate(specs) if stages[at] == stage]
             for at, spec in mine:
                 if spec.kind not in FEATURES:
@@ -117,6 +117,21 @@ class Plan:
     def forget(self) -> None:
         """Start from nothing."""
         self._memory.forget()
+
+
+def _look(
+    specs: Sequence[tuple[int, FeatureSpec]],
+    windows: Windows,
+    rows: np.ndarray,
+    values: Mapping[str, np.ndarray],
+    matrix: np.ndarray,
+) -> None:
+    """Write features of the same windows into their columns of some rows."""
+    pasts = {field: windows.past(field) for field in {spec.field for _, spec in specs}}
+    for at, spec in specs:
+        newest = np.zeros(len(windows)) if spec.field == LABEL else values[spec.field][rows]
+        column = matrix[:, at]
+        column[rows] = FEATURES[spec.kind](newest, pasts[spec.field], **dict(spec.options))
 
 
 def _instant(spec: FeatureSpec, values: Mapping[str, np.ndarray]) -> np.ndarray:

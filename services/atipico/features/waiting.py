@@ -25,7 +25,7 @@ class Waiting:
     """
 
     def __init__(self, by: Sequence[tuple[str, ...]], columns: Sequence[str], within: int) -> None:
-        self._within, self._slots = within, dict[Value, int]()
+        self._within, self._slots = within, dict[Value | None, int]()
         self._free: list[int] = []
         self.ints: dict[Any, np.ndarray] = {name: np.zeros(0, dtype=np.int64) for name in _INTS}
         self.codes: dict[Any, np.ndarray] = {one: np.zeros(0, dtype=np.int64) for one in by}
@@ -52,7 +52,23 @@ class Waiting:
         """
         slots, known = np.full(len(ids), -1, dtype=np.int64), self._slots
         ints = {**ints, "number": self._seen + np.arange(len(ids))}
-        first: dict[Value, int] = {}
+        first = dict(zip(ids, range(len(ids)), strict=True))
+        if len(first) < len(ids) or None in first or repeats.any() or not known.keys().isdisjoint(first.keys()):
+            first = self._first(ids, repeats, now, ints)
+            self._free.extend(known[id] for id in first if id in known)
+        rows, taken = np.fromiter(first.values(), dtype=np.int64, count=len(first)), self._take(len(first))
+        slots[rows] = taken
+        known.update(zip(first, taken, strict=True))
+        for of, given in ((self.ints, ints), (self.codes, codes)):
+            for name, values in given.items():
+                of[name][slots[rows]] = values[rows]
+        return slots
+
+    def _first(
+        self, ids: Sequence[Value | None], repeats: np.ndarray, now: np.ndarray, ints: Mapping[Any, np.ndarray]
+    ) -> dict[Value | None, int]:
+        """The row of each id that begins to wait, where some have none, or had it before."""
+        first, known = dict[Value | None, int](), self._slots
         for row in (~repeats).nonzero()[0].tolist():
             id = ids[row]
             if id in first:
@@ -61,14 +77,7 @@ class Waiting:
                 over = id not in known or self._is_over(self.ints, known[id], now[row], ints["number"][row])
             if over and id is not None:
                 first[id] = row
-        self._free.extend(known[id] for id in first if id in known)
-        rows = np.array(list(first.values()), dtype=np.int64)
-        slots[rows] = self._take(len(rows))
-        known.update(zip(first, slots[rows].tolist(), strict=True))
-        for of, given in ((self.ints, ints), (self.codes, codes)):
-            for name, values in given.items():
-                of[name][slots[rows]] = values[rows]
-        return slots
+        return first
 
     def _is_over(self, of: Mapping[str, np.ndarray], at: Any, now: Any, seen: Any) -> Any:
         """Whether samples wait no more: time has passed, or others have come. of: clock and number, at these places."""
