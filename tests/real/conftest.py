@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import servers
-from servers import Grafana, Influx, Kapacitor, Server
+from beside import Beside
+from running_store import RunningStore
+from servers import Influx, Server
 
 HERE = Path(__file__).parent
 ASKED = os.environ.get("ATIPICO_TEST_REAL") == "1"
@@ -80,4 +82,9 @@ def new(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     _end(started)
 
 
-__all__ = ["Grafana", "Influx", "Kapacitor"]
+@pytest.fixture(scope="session")
+def both(influx: Influx, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Beside]]:
+    """Our store beside the real InfluxDB: each call makes a database of its own in both."""
+    store = RunningStore(tmp_path_factory.mktemp("store")).start()
+    yield lambda: Beside(store.url, influx.url)
+    store.stop()

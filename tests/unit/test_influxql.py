@@ -96,6 +96,28 @@ def test_a_statement_written_and_read_again_is_the_same(written):
     assert list(read) == written
 
 
+def test_a_subquery_is_a_source_and_is_written_as_it_was_read():
+    text = "SELECT max(m) FROM (SELECT mean(f) AS m FROM x GROUP BY host), y"
+
+    (select,) = parse(text)
+
+    inner = Select((Column(Call("mean", (Name("f"),)), "m"),), (From("x"),), None, (Name("host"),))
+    assert select.sources == (inner, From("y"))
+    assert parse(write(select)) == (select,)
+
+
+@pytest.mark.parametrize("text", ["DISTINCT f", "DISTINCT(f)", "distinct(f)", 'DISTINCT "f"'])
+def test_distinct_is_a_function_however_it_is_written(text):
+    (select,) = parse(f"SELECT {text} FROM m")
+
+    assert select.columns == (Column(Call("distinct", (Name("f"),))),)
+
+
+def test_subqueries_nested_without_end_are_refused():
+    with pytest.raises(Refused, match="nested deeper than 64 levels"):
+        parse("SELECT f FROM (" * 70 + "SELECT f FROM m" + ")" * 70)
+
+
 def test_a_statement_of_a_dashboard_is_read_in_all_its_parts():
     text = (
         'SELECT mean("score") AS "m", count(*) FROM "atipico"."autogen"."scores" WHERE time > now() - 1h30m '
@@ -186,9 +208,7 @@ def test_a_syntax_error_is_told_as_influxdb_1_8_tells_it(text, told):
 @pytest.mark.parametrize(
     "text",
     [
-        "SELECT f FROM (SELECT f FROM m)",
         "SELECT f INTO x FROM m",
-        "SELECT DISTINCT f FROM m",
         "SELECT f::integer FROM m",
         "SELECT f FROM m WHERE host = $x",
         "SELECT f FROM m tz('Europe/Madrid')",

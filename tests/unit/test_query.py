@@ -251,9 +251,10 @@ def test_a_wrong_statement_is_told_in_its_result_in_the_words_of_influxdb(ask, q
 @pytest.mark.parametrize(
     "q",
     [
-        "SELECT derivative(f) FROM m",
-        "SELECT mean(f) + 1 FROM m",
-        "SELECT mean(f) FROM m WHERE time > 0 GROUP BY time(1m) fill(linear)",
+        "SELECT sample(f, 2) FROM m",
+        "SELECT f > 1 FROM m",
+        "SELECT f FROM (SELECT f FROM m SLIMIT 1)",
+        "SELECT f FROM (SELECT holt_winters(f, 1, 1) FROM m)",
         "SELECT f FROM m WHERE host = a",
         "SELECT f FROM m WHERE f + 1 > 3",
     ],

@@ -16,7 +16,7 @@ def check_names(store: Store, q: str) -> None:
     """Raises Unknown when a SELECT names a stream or a field that is not there, with the nearest."""
     for select in _selects(q):
         for source in select.sources:
-            if not isinstance(source.name, str) or source.database is not None:
+            if isinstance(source, Select) or not isinstance(source.name, str) or source.database is not None:
                 continue
             check_stream(store, source.name)
             there = {"time", *store.fields(source.name), *store.tags(source.name)}
@@ -26,9 +26,17 @@ def check_names(store: Store, q: str) -> None:
 
 def _selects(q: str) -> list[Select]:
     try:
-        return [statement for statement in parse(q) if isinstance(statement, Select)]
+        return [select for statement in parse(q) for select in _all(statement)]
     except Refused:  # a real InfluxDB understands more than our grammar
         return []
+
+
+def _all(part: Any) -> list[Select]:
+    """The innermost SELECTs: what stands around a subquery names its columns, which need not be fields."""
+    if not isinstance(part, Select):
+        return []
+    inner = [select for source in part.sources for select in _all(source)]
+    return inner or [part]
 
 
 def _names(part: Any) -> list[str]:

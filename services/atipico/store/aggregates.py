@@ -5,14 +5,15 @@ A window is a number: how many widths it begins behind the first one that is rea
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from atipico.errors import Refused
 from atipico.store import bound
 from atipico.store.groups import Points
-from atipico.store.plan import FUNCTIONS, SELECTORS, Asked, Windows
-from atipico.store.rows import column, is_boolean, mender
+from atipico.store.points import Windows
+from atipico.store.schema import Field, Measurement
+from atipico.wire.influxql.tree import Call, Name
 
 _SQL = {
     "count": "nullif(count({0}), 0)",
@@ -21,6 +22,20 @@ _SQL = {
     "min": "min({0})",
     "max": "max({0})",
 }
+
+
+_SELECTORS = frozenset({"first", "last", "min", "max"})
+
+
+class Asked(NamedTuple):
+    """One column to read: a field or tag, or what a function makes of a field.
+
+    function: "" for the value itself. kind: "field" or "tag" where the query says so.
+    """
+
+    name: str
+    function: str = ""
+    kind: str = ""
 
 
 @dataclass
@@ -32,27 +47,23 @@ class Found:
     times: dict[int, dict[int, int]] = field(default_factory=dict)
 
 
-def compute(points: Points, asked: list[Asked], windows: Windows | None) -> Found:
-    """All columns of an answer. Raises Refused for a type of field that a function does not take."""
-    _check_types(points, asked)
+def computes(call: Call) -> bool:
+    """Whether SQLite computes a function of a field."""
+    return (call.name in _SQL or call.name in _SELECTORS) and isinstance(call.arguments[0], Name)
+
+
+def compute(points: Points, asked: list[Asked], windows: Windows | None, selects: bool) -> Found:
+    """All columns of an answer. selects: one function that selects points, and other values of the same points."""
     base = windows.start(points.low) if windows else 0
     if windows and points.high - base >= 2**63:
         raise bound.too_many(bound.MOST_WINDOWS)
     window = f"(m.t - {base:d}) / {windows.width:d}" if windows else "0"
     found = Found(base, [{} for _ in asked])
-    calls = {one.call for one in asked if one.function}
-    if len(calls) == 1 and calls.pop()[0] in SELECTORS and (windows is None or any(not one.function for one in asked)):
+    if selects and (windows is None or len(asked) > 1):
         _select_points(points, asked, window, found)
     else:
         _fold(points, asked, window, found)
     return found
-
-
-def _check_types(points: Points, asked: list[Asked]) -> None:
-    for one in asked:
-        its = points.measurement.fields.get(one.name)
-        if one.function and its and its.type not in FUNCTIONS[one.function]:
-            raise Refused(f"unsupported {one.function} iterator type: *query.{its.type}InterruptIterator")
 
 
 def _fold(points: Points, asked: list[Asked], window: str, found: Found) -> None:
@@ -122,3 +133,32 @@ def _by(group: str, window: str) -> str:
     """GROUP BY what differs at all: a walk that sorts nothing takes a fifth of the time, or ends at its first row."""
     differing = [str(at) for at, sql in enumerate((group, window), 1) if sql != "0"]
     return f" GROUP BY {', '.join(differing)}" if differing else ""
+
+
+def column(measurement: Measurement, asked: Asked) -> str | None:
+    """The SQL of an asked field, None for a tag or what is not there."""
+    field = None if asked.kind == "tag" else measurement.fields.get(asked.name)
+    return f"m.{field.column}" if field else None
+
+
+def mender(points: Points, asked: list[Asked], first: int) -> Callable[[tuple[Any, ...]], list[Any]]:
+    """What puts in the tags and booleans that SQL rows lack; rows: the series' number at 1, values from `first`."""
+    fields = points.measurement.fields
+    plain = [one if column(points.measurement, one) is None and one.kind != "field" else None for one in asked]
+    tags = [(at, one.name) for at, one in enumerate(plain) if one is not None and not one.function]
+    booleans = [at for at, one in enumerate(asked) if column(points.measurement, one) and is_boolean(one, fields)]
+
+    def mend(row: tuple[Any, ...]) -> list[Any]:
+        values = list(row[first:])
+        for at in booleans:
+            values[at] = None if values[at] is None else bool(values[at])
+        for at, name in tags:
+            values[at] = points.series[row[1]].tags.get(name)
+        return values
+
+    return mend
+
+
+def is_boolean(asked: Asked, fields: Mapping[str, Field]) -> bool:
+    """Whether SQL's 0 and 1 stand for false and true in this column."""
+    return asked.function != "count" and fields[asked.name].type == "boolean"

@@ -20,6 +20,8 @@ from atipico.store.databases import Databases, UnknownDatabase
 from atipico.store.guard import Forbidden, Guard, Unauthorized, is_loopback
 from atipico.store.log import LogGone
 from atipico.store.settings import StoreSettings
+from atipico.wire import rows_csv
+from atipico.wire.rows_csv import TYPES
 
 VERSION = "1.8.10"  # of InfluxDB, whose ways these are; some clients look at it
 _HEALTH = {"name": "influxdb", "message": "ready for queries and writes", "status": "pass", "checks": []}
@@ -47,6 +49,8 @@ def create_app(databases: Databases, settings: StoreSettings) -> Flask:
 
     @app.route("/ping", methods=["GET", "HEAD"])
     def ping() -> Response:
+        if request.args.get("verbose") not in (None, "", "0", "false"):
+            return answer({"version": VERSION})
         return Response(status=204, content_type="application/json")
 
     @app.get("/health")
@@ -75,8 +79,16 @@ def create_app(databases: Databases, settings: StoreSettings) -> Flask:
         if request.method == "POST":
             guard.check_site(request)
         changes = request.method == "POST" and guard.knows(request)
-        database, epoch = request.values.get("db"), request.values.get("epoch")
-        return answer(ask(databases, q, database, epoch, time.time_ns(), "POST" if changes else "GET"))
+        kind = request.accept_mimetypes.best_match(["application/json", *TYPES])
+        csv = kind in TYPES
+        database, epoch = request.values.get("db"), request.values.get("epoch") or ("ns" if csv else None)
+        try:
+            found = ask(databases, q, database, epoch, time.time_ns(), "POST" if changes else "GET")
+        except Refused as error:
+            if not csv:
+                raise
+            return Response(rows_csv.csv({"error": str(error)}), 400, content_type=kind)
+        return Response(rows_csv.csv(found), content_type=kind) if csv else answer(found)
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
@@ -97,7 +109,7 @@ def answer(body: Any, status: int = 200) -> Response:
 
 
 def complain(error: Exception) -> Response:
-    """An error as its client expects it: {"error"}, and {"code", "message"} under /api/v2."""
+    """An error as its client expects it: {"error"}, and under /api/v2 {"code", "message"} too."""
     status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
     text = str(error)
     if isinstance(error, HTTPException):
@@ -106,7 +118,7 @@ def complain(error: Exception) -> Response:
         _say.error("a request failed", path=request.path, exc_info=error)
         text = f"internal error: {type(error).__name__}; see the store's log"
     v2 = request.path.startswith("/api/v2/")
-    body = {"code": _V2_CODES.get(status, "unavailable"), "message": text} if v2 else {"error": text}
+    body = {"error": text} | ({"code": _V2_CODES.get(status, "unavailable"), "message": text} if v2 else {})
     if isinstance(error, LogGone):
         body |= {"oldest": error.oldest, "end": error.end}  # type: ignore[dict-item]
     response = answer(body, status)

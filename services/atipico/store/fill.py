@@ -2,81 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from atipico.store import bound
-from atipico.store.aggregates import Found
-from atipico.store.plan import Asked
-from atipico.store.schema import Measurement
-from atipico.wire.influxql.tree import Select
+from atipico.store.points import Point, Scope
 
-_ZEROS = {"string": "", "boolean": False}  # what a number to fill with becomes where no number fits
+_ZEROS: dict[str, Any] = {"string": "", "boolean": False}  # what a number becomes in a window where no number fits
+KEEP = object()  # in place of a value: what was in this place before
 
 
 class Filler:
-    """The lines of an answer, from the values that were found."""
+    """Fills the windows of one statement, and counts them: an answer has a bounded number of values."""
 
-    def __init__(self, select: Select, sources: list[Measurement], asked: list[Asked], found: Found) -> None:
-        self.found = found
-        self._fill = select.fill
-        self._descending = select.descending
-        self._most = select.offset + select.limit if select.limit else None
-        self._missing = [self._number(one, sources) for one in asked]  # where a column found nothing
-        self._blanks = [self._blank(one, sources) for one in asked]
+    def __init__(self, scope: Scope) -> None:
+        assert scope.windows is not None
+        self._scope, self._windows = scope, scope.windows
         self._left = bound.MOST_WINDOWS
 
-    def single(self, group: int) -> list[Any] | None:
-        """The line of a group without windows; None when nothing was found. A number fills what was not."""
-        if not any(group in values for values in self.found.values):
-            return None
-        return [
-            values.get(group, {}).get(0, none) for values, none in zip(self.found.values, self._missing, strict=True)
-        ]
+    def filled(self, function: str, kind: str, points: Sequence[Point], scope: Scope) -> Iterator[Point]:
+        """The points of one group with those of its empty windows between them.
 
-    def windows(self, group: int, first: int | None, last: int) -> Iterator[tuple[int, list[Any]]]:
-        """The number and the values of each window of a group, in the order of the answer.
-
-        Lines reach from window `first` (from the first point on where the query left that open) to `last`.
-        In a column that found nothing in the group, or nothing yet, only a number fills.
-        Raises Refused when all groups together have more values than are answered.
+        From the beginning of the range, or the first point where the query left that open, to its end. A window
+        walks on with each point that is not ahead of it, as InfluxDB's does. kind: the type of the values.
+        Raises Refused when all groups together have more windows than are answered.
         """
-        columns = [values.get(group, {}) for values in self.found.values]
-        if not any(columns):
+        if not points:
             return
-        begins = [min(column) if first is None else first for column in columns if column]
-        numbers: Any = range(min(begins), last + 1)
-        if self._fill.kind == "none":
-            numbers = sorted(set().union(*columns))
-        self._left -= (len(numbers) if self._most is None else min(len(numbers), self._most)) * len(columns)
+        first, last = self._ends(points, scope)
+        at, step = first, -self._windows.width if scope.descending else self._windows.width
+        before: Point | None = None
+        next_one = 0
+        while True:
+            point = points[next_one] if next_one < len(points) else None
+            if point is None and (last is None or ((at < last) if scope.descending else (at > last))):
+                return
+            if point is not None and ((point.time >= at) if scope.descending else (point.time <= at)):
+                yield point
+                before, next_one = point, next_one + 1
+            else:
+                self._count()
+                beside = (None,) * len(points[0].beside)
+                yield Point(at, self._value(function, kind, at, before, point), beside)
+            at += step
+
+    def _ends(self, points: Sequence[Point], scope: Scope) -> tuple[int, int | None]:
+        low, high = scope.span.low, scope.span.high or 0
+        if scope.descending:
+            return self._windows.start(high), None if low is None else self._windows.start(low)
+        return self._windows.start(points[0].time if low is None else low), self._windows.start(high)
+
+    def _count(self) -> None:
+        self._left -= 1
         if self._left < 0:
             raise bound.too_many(bound.MOST_WINDOWS)
-        shown: list[Any] = [None] * len(columns)
-        begin = [min(column, default=last + 1) if first is None else first for column in columns]
-        for number in reversed(numbers) if self._descending else numbers:
-            for at, column in enumerate(columns):
-                if column and number >= begin[at]:
-                    shown[at] = column.get(number, shown[at] if self._fill.kind == "previous" else self._blanks[at])
-                else:
-                    shown[at] = self._missing[at]
-            yield number, list(shown)
 
-    def _blank(self, asked: Asked, sources: list[Measurement]) -> Any:
-        """What an empty window of a column shows, unless that is what was before it."""
-        if self._fill.kind == "null":
-            return 0 if asked.function == "count" else None
-        number = self._number(asked, sources)
-        return number if number is None else _ZEROS.get(_type(asked, sources) or "", number)
+    def _value(self, function: str, kind: str, at: int, before: Point | None, after: Point | None) -> Any:
+        match self._scope.fill.kind:
+            case "number":
+                return _ZEROS[kind] if kind in _ZEROS else default(self._scope, kind)
+            case "previous":
+                return before.value if before is not None else None
+            case "linear":
+                return self._between(kind, at, before, after)
+        return 0 if function == "count" else None
 
-    def _number(self, asked: Asked, sources: list[Measurement]) -> Any:
-        """The number of fill(number), whole in a column of integers; None where nobody knows a column's type."""
-        if self._fill.kind != "number" or self._fill.value is None:
+    def _between(self, kind: str, at: int, before: Point | None, after: Point | None) -> Any:
+        """On the straight line between the points around a window, in whole windows; nothing outside of them."""
+        if before is None or after is None or kind not in ("float", "integer"):
             return None
-        kind = _type(asked, sources) if asked.function else "float"
-        return None if kind is None else int(self._fill.value) if kind == "integer" else self._fill.value
+        begin, end, here = (_whole(time, self._windows.width) for time in (before.time, after.time, at))
+        slope = float(after.value - before.value) / (end - begin)
+        value = slope * (here - begin) + before.value
+        return int(value) if kind == "integer" else value
 
 
-def _type(asked: Asked, sources: list[Measurement]) -> str | None:
-    """The type of a function's answers."""
-    known = next((source.fields[asked.name].type for source in sources if asked.name in source.fields), None)
-    return {"count": "integer", "mean": "float"}.get(asked.function, known) if asked.function else None
+def default(scope: Scope, kind: str) -> Any:
+    """What stands in a row for a value that it lacks: a number of fill(), KEEP, or nothing.
+
+    The number is whole in a column of integers, and stays a number in one of texts or booleans, as in InfluxDB.
+    """
+    if scope.fill.kind == "previous":
+        return KEEP
+    if scope.fill.kind != "number" or scope.fill.value is None:
+        return None
+    return {"integer": int, "float": float}.get(kind, lambda value: value)(scope.fill.value)
+
+
+def _whole(time: int, width: int) -> int:
+    """Whole widths, towards zero."""
+    return time // width if time >= 0 else -(-time // width)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from atipico.errors import Refused
-from atipico.store import bound, moments, plan, regex, show, where
+from atipico.store import bound, moments, regex, rules, show, where
 from atipico.store.rows import Shown
 from atipico.store.select import select
 from atipico.wire.influxql import parse, write
@@ -67,7 +67,7 @@ def answer(
 def _check(statement: Statement) -> None:
     """Refuse what is not spoken here before anything is run."""
     if isinstance(statement, Select):
-        plan.check(statement)
+        rules.check_spoken(statement)
     if isinstance(statement, Show):
         for operand in statement.match.operands if statement.match else ():
             if isinstance(operand, Regex):
@@ -96,12 +96,20 @@ def _run(
     return _read(databases, statement, db, now, shown, longest_s)
 
 
+def _measurements(sources: Sequence[From | Select]) -> list[From]:
+    """Those that a statement reads, in its subqueries too."""
+    found: list[From] = []
+    for source in sources:
+        found += [source] if isinstance(source, From) else _measurements(source.sources)
+    return found
+
+
 def _read(
     databases: Databases, statement: Select | Show, db: str | None, now: int, shown: Shown, longest_s: float
 ) -> list[dict[str, Any]]:
     """Run a statement on the one database that it names, or that the request does."""
     named = statement.database if isinstance(statement, Show) else None
-    wanted = {source.database or named or db for source in statement.sources or (From(""),)}
+    wanted = {source.database or named or db for source in _measurements(statement.sources) or [From("")]}
     if len(wanted) > 1:
         raise Refused("reading several databases in one statement is not spoken here yet; ask each in its own")
     name = wanted.pop()

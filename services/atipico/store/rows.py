@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from atipico.store import bound
+from atipico.store.aggregates import Asked, column, mender
 from atipico.store.groups import Points
-from atipico.store.plan import Asked
-from atipico.store.schema import Measurement
 from atipico.wire.influxql.tree import Select
 
 Shown = Callable[[int], int | str]
@@ -39,35 +38,6 @@ def read(points: Points, asked: list[Asked], select: Select, shown: Shown) -> di
     for row in bound.at_most(bound.MOST_VALUES, _paged(found, points, select), len(asked) + 1):
         answer.setdefault(row[2], []).append([shown(row[0]), *mend(row)])
     return answer
-
-
-def column(measurement: Measurement, asked: Asked) -> str | None:
-    """The SQL of an asked field, None for a tag or what is not there."""
-    field = None if asked.kind == "tag" else measurement.fields.get(asked.name)
-    return f"m.{field.column}" if field else None
-
-
-def mender(points: Points, asked: list[Asked], first: int) -> Callable[[tuple[Any, ...]], list[Any]]:
-    """What puts in the tags and booleans that SQL rows lack; rows: the series' number at 1, values from `first`."""
-    fields = points.measurement.fields
-    plain = [one if column(points.measurement, one) is None and one.kind != "field" else None for one in asked]
-    tags = [(at, one.name) for at, one in enumerate(plain) if one is not None and not one.function]
-    booleans = [at for at, one in enumerate(asked) if column(points.measurement, one) and is_boolean(one, fields)]
-
-    def mend(row: tuple[Any, ...]) -> list[Any]:
-        values = list(row[first:])
-        for at in booleans:
-            values[at] = None if values[at] is None else bool(values[at])
-        for at, name in tags:
-            values[at] = points.series[row[1]].tags.get(name)
-        return values
-
-    return mend
-
-
-def is_boolean(asked: Asked, fields: Any) -> bool:
-    """Whether SQL's 0 and 1 stand for false and true in this column."""
-    return asked.function != "count" and fields[asked.name].type == "boolean"
 
 
 def _paged(found: Any, points: Points, select: Select) -> Any:

@@ -54,6 +54,11 @@ class Measurement:
         return sorted({name for series in self.series for name in series.tags})
 
     @cached_property
+    def kinds(self) -> Mapping[str, str]:
+        """The types of its fields by name; of its tags "tag"."""
+        return dict.fromkeys(self.tags, "tag") | {name: field.type for name, field in self.fields.items()}
+
+    @cached_property
     def ends(self) -> tuple[int, int] | None:
         """The times of the first and the last point, None when there is no point."""
         first, last = (

@@ -33,7 +33,7 @@ def show(db: sqlite3.Connection, statement: Show, now: int) -> list[Series]:
         kept = [source.name for source in sources if source.name in named and (_series_of(source, statement, now))]
         return _filled([_series("measurements", ["name"], _page([[name] for name in kept], statement))])
     if statement.what == "series":
-        keys = sorted(key for source in sources for key in _keys(source, statement, now))
+        keys = [key for source in sources for key in sorted(_keys(source, statement, now))]
         return _filled([_series("", ["key"], _page([[key] for key in keys], statement))])
     return _filled([_of_measurement(source, statement, now) for source in sources])
 

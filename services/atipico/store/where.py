@@ -6,6 +6,7 @@ SQL text holds only column names made of positions, and question marks; names an
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from atipico.errors import Refused
@@ -31,9 +32,13 @@ Verdict = Clause | bool  # of one series: on its rows, or on all of it
 class Conditions:
     """The conditions of one statement on one measurement."""
 
-    def __init__(self, where: Expression | None, measurement: Measurement) -> None:
+    def __init__(
+        self, where: Expression | None, measurement: Measurement, kinds: Mapping[str, str] | None = None
+    ) -> None:
+        """kinds: the types of names in all measurements that are read; what is a field in one is no tag in another."""
         self._where = where
         self._fields = measurement.fields
+        self._lacking = {name for name, kind in (kinds or {}).items() if kind != "tag"} - self._fields.keys()
         self._found: dict[tuple[str, str], set[str]] = {}
         if where is not None:
             self._search(where, measurement.series)
@@ -62,6 +67,8 @@ class Conditions:
                 return _either(self._verdict(left, series), self._verdict(right, series))
             case Literal(bool() as plain):
                 return plain
+            case Binary(_, left, right) if self._lacks(left) or self._lacks(right):
+                return False
             case Binary("=~", Name(name), Regex(pattern)):
                 return series.tags.get(name, "") in self._found[name, pattern]
             case Binary("!~", Name(name), Regex(pattern)):
@@ -77,6 +84,10 @@ class Conditions:
             case Name(name):
                 raise Refused(f"invalid condition expression: {name}")
         raise Refused("this condition is not spoken here yet; compare a tag or a field with a value")
+
+    def _lacks(self, value: Expression) -> bool:
+        """Whether it is a field that only other measurements have."""
+        return isinstance(value, Name) and value.kind != "tag" and value.name in self._lacking
 
     def _field(self, name: Name) -> Field | None:
         """The field of that name; a tag when there is none, or when the query says so."""

@@ -8,7 +8,6 @@ from atipico.errors import Refused
 from atipico.wire.influxql.reader import Reader
 from atipico.wire.influxql.tree import Binary, Call, Duration, Expression, Literal, Name, Regex, Wildcard
 
-DEEPEST = 64  # levels of parentheses, calls and operators in one another
 MOST_OPERATORS = 600  # in one text; each may lie one level deeper than the last
 
 # The higher binds the tighter; equal ones are read from the left.
@@ -27,7 +26,7 @@ def expression(reader: Reader, level: int = 1) -> Expression:
         op = reader.take().kind
         if op in ("=~", "!~") and reader.next.kind != "regex":
             raise reader.unexpected("regex")
-        with _Deeper(reader):
+        with reader.deeper():
             left = Binary(op, left, expression(reader, binding + 1))
         reader.operators += 1
         if reader.operators > MOST_OPERATORS:
@@ -37,26 +36,11 @@ def expression(reader: Reader, level: int = 1) -> Expression:
     return left
 
 
-class _Deeper:
-    """Counts how deep expressions lie in one another, so that no text can exhaust the stack."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    def __enter__(self) -> None:
-        self._reader.depth += 1
-        if self._reader.depth > DEEPEST:
-            raise Refused(f"error parsing query: nested deeper than {DEEPEST} levels; write it flatter")
-
-    def __exit__(self, *_: object) -> None:
-        self._reader.depth -= 1
-
-
 def _operand(reader: Reader) -> Expression:
     token = reader.next
     if token.kind == "(":
         reader.take()
-        with _Deeper(reader):
+        with reader.deeper():
             inner = expression(reader)
         reader.expect(")")
         return inner
@@ -70,7 +54,7 @@ def _operand(reader: Reader) -> Expression:
     if token.kind in ("name", "quoted"):
         return Name(reader.name(), _cast(reader, (*_CASTS, *_KINDS)))
     if token.kind == "DISTINCT":
-        raise Refused("error parsing query: DISTINCT is not spoken here yet; GROUP BY a tag, or drop repeats yourself")
+        return _distinct(reader)
     if token.kind == "$":
         raise Refused("error parsing query: bound parameters ($name) are not spoken here yet; write the value itself")
     if not _SIMPLE.fullmatch(token.kind):
@@ -93,13 +77,28 @@ def _signed(reader: Reader) -> Expression:
             return Literal(sign * reader.take().value)  # type: ignore[operator]  # the lexer gave it a number
         case "duration":
             return Duration(sign * int(reader.take().value))
-    with _Deeper(reader):
+    with reader.deeper():
         return Binary("*", Literal(sign), _operand(reader))
+
+
+def _distinct(reader: Reader) -> Call:
+    """DISTINCT f or distinct(f), which mean the same."""
+    if reader.after.kind == "(":
+        reader.take()
+        return Call("distinct", _arguments(reader))
+    reader.take()
+    if reader.next.kind not in ("name", "quoted"):
+        raise reader.unexpected("identifier")
+    return Call("distinct", (Name(reader.name()),))
 
 
 def call(reader: Reader) -> Call:
     """A function and its arguments."""
     name = str(reader.expect("name").value).lower()
+    return Call(name, _arguments(reader))
+
+
+def _arguments(reader: Reader) -> tuple[Expression, ...]:
     reader.expect("(")
     arguments: list[Expression] = []
     while not reader.taken(")"):
@@ -107,9 +106,9 @@ def call(reader: Reader) -> Call:
             if reader.next.kind != ",":
                 raise reader.unexpected(")")
             reader.take()
-        with _Deeper(reader):
+        with reader.deeper():
             arguments.append(expression(reader))
-    return Call(name, tuple(arguments))
+    return tuple(arguments)
 
 
 def _cast(reader: Reader, known: tuple[str, ...]) -> str:

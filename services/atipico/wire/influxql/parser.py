@@ -6,7 +6,7 @@ from atipico.errors import Refused
 from atipico.wire.influxql.expression import call, expression
 from atipico.wire.influxql.reader import Reader
 from atipico.wire.influxql.shows import show
-from atipico.wire.influxql.sources import sources
+from atipico.wire.influxql.sources import sources_of_select
 from atipico.wire.influxql.tree import (
     Column,
     CreateDatabase,
@@ -82,7 +82,7 @@ def _select(reader: Reader) -> Select:
     if reader.next.kind == "INTO":
         raise Refused("error parsing query: SELECT ... INTO is not spoken here yet; read, and write what you read")
     reader.expect("FROM")
-    read_from = sources(reader)
+    read_from = sources_of_select(reader, _select)
     where = expression(reader) if reader.taken("WHERE") else None
     dimensions = _dimensions(reader)
     fill = _fill(reader)

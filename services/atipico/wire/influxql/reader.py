@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from atipico.errors import Refused
 from atipico.wire.influxql.lexer import Token, refused, tokens
+
+DEEPEST = 64  # levels of parentheses, calls, operators and subqueries in one another
 
 
 class Reader:
@@ -42,6 +47,15 @@ class Reader:
         if self.next.kind != kind:
             raise self.unexpected(shown or kind)
         return self.take()
+
+    @contextmanager
+    def deeper(self) -> Iterator[None]:
+        """One level deeper, while it lasts: no text can exhaust the stack."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise Refused(f"error parsing query: nested deeper than {DEEPEST} levels; write it flatter")
+        yield
+        self.depth -= 1
 
     def word(self) -> str:
         """The next token as a bare word in capitals, "" when it is none."""

@@ -85,7 +85,9 @@ def _column(column: Column) -> str:
     return _expression(column.value) + (f" AS {quoted(column.alias)}" if column.alias is not None else "")
 
 
-def _from(source: From) -> str:
+def _from(source: From | Select) -> str:
+    if isinstance(source, Select):
+        return f"({_select(source)})"
     name = _regex(source.name) if isinstance(source.name, Regex) else quoted(source.name)
     policy = quoted(source.policy) if source.policy is not None else ""
     if source.database is not None:
@@ -111,7 +113,8 @@ def _literal(value: float | int | bool | str | None) -> str:
     return "'" + _escaped(value).replace("'", "\\'") + "'" if isinstance(value, str) else str(value)
 
 
-def _duration(ns: int) -> str:
+def duration(ns: int) -> str:
+    """A length of time as InfluxQL writes it: 90 s are 90s, 60 s are 1m."""
     unit = next(unit for unit in ("w", "d", "h", "m", "s", "ms", "u", "ns") if ns % NS[unit] == 0)
     return f"{ns // NS[unit]}{unit}"
 
@@ -132,7 +135,7 @@ def _expression(value: Expression, level: int = 1) -> str:
         case Regex():
             return _regex(value)
         case Duration(ns):
-            return _duration(ns)
+            return duration(ns)
         case Literal(plain):
             return _literal(plain)
     raise TypeError(f"{value!r} is no expression")

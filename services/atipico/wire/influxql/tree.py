@@ -88,10 +88,13 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """dimensions: what GROUP BY names (time(...), tags, patterns, `*`). A limit of 0 is no limit."""
+    """dimensions: what GROUP BY names (time(...), tags, patterns, `*`). A limit of 0 is no limit.
+
+    A source that is a SELECT is a subquery: its columns are read as fields.
+    """
 
     columns: tuple[Column, ...]
-    sources: tuple[From, ...]
+    sources: tuple[From | Select, ...]
     where: Expression | None = None
     dimensions: tuple[Expression, ...] = ()
     fill: Fill = Fill()
