@@ -132,3 +132,17 @@ def test_the_naive_agent_answers_what_a_host_asks_beside_points(naive):
     assert host.next().WhichOneof("message") == "snapshot"
     host.send(restore={"snapshot": b""})
     assert host.next().restore.success
+
+
+def test_the_bench_of_features_works_out_those_of_every_row_and_counts_its_time():
+    script, file = ROOT / "bench" / "features.py", ROOT / "data" / "payments" / "sample.csv"
+
+    said = subprocess.run(
+        [sys.executable, script, file, "--rows", "40", "--block", "15", "--repeat", "2", "--json"],
+        check=True,
+        capture_output=True,
+    )
+
+    told = json.loads(said.stdout)
+    assert [(one["rows"], one["features"]) for one in told] == [(40, 23)] * 2
+    assert all(one["cpu_s"] > 0 and one["rows_per_s"] == one["rows"] / one["cpu_s"] for one in told)
