@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down check lint test fuzz requirements clean
+.PHONY: help up down check lint test fuzz requirements fixtures clean
 UV = $(shell command -v uv || echo .venv/bin/uv)
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 
@@ -35,6 +35,10 @@ requirements: ## compile the pins again, newest first (CONSTRAINTS=FILE holds so
 	$(COMPILE) $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) pyproject.toml --extra learn --extra lab --group dev -o requirements-dev.txt
 	$(COMPILE) -c requirements-dev.txt pyproject.toml -o requirements.txt
 	$(COMPILE) -c requirements-dev.txt pyproject.toml --extra lab -o requirements-lab.txt
+
+fixtures: ## keep a file of each kind that this version writes, for the tests of later ones
+	./setup.sh requirements-dev.txt
+	.venv/bin/python tests/fixtures/make.py
 
 clean: ## remove caches; .venv and run/ stay
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 
 from atipico.errors import NotYet, Refused
+from atipico.formats import check
 
 KEPT = 8  # the host goes back to one of its last three; the rest are of hosts that died before they noted theirs
-_HASH_BYTES = 32
+FORMAT = 1  # of all that a checkpoint leads to: its own file, what features and detectors save, sleeping keys
+_MAGIC, _HASH_BYTES = b"ATPC", 32  # then a byte with the format; files of versions before 0.1.0 begin with the hash
 
 
 class Checkpoints:
@@ -32,7 +34,7 @@ class Checkpoints:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with draft.open("wb") as file:
-                file.write(hashlib.sha256(state).digest())
+                file.write(_MAGIC + bytes([FORMAT]) + hashlib.sha256(state).digest())
                 file.write(state)
                 file.flush()
                 os.fsync(file.fileno())
@@ -45,13 +47,27 @@ class Checkpoints:
             self._path(old).unlink(missing_ok=True)
         return number
 
+    def check(self) -> None:
+        """Raises Newer when a newer Atipico wrote the newest one: the job is not to begin anew behind its back."""
+        for number in self.ids()[-1:]:
+            try:
+                with self._path(number).open("rb") as file:
+                    head = file.read(len(_MAGIC) + 1)
+            except OSError:  # as `load` will say
+                continue
+            if head.startswith(_MAGIC) and len(head) > len(_MAGIC):
+                check(max(1, head[-1]), FORMAT, "a checkpoint", self._path(number))
+
     def load(self, number: int) -> bytes:
-        """The state of an id. Raises Refused when it is missing or torn."""
+        """The state of an id. Raises Refused when it is missing or torn, Newer when a newer Atipico wrote it."""
         path = self._path(number)
         try:
             data = path.read_bytes()
         except OSError as error:
             raise Refused(f"checkpoint {path}: {error.strerror}") from error
+        if data.startswith(_MAGIC):
+            check(data[len(_MAGIC)] if len(data) > len(_MAGIC) else 0, FORMAT, "a checkpoint", path)
+            data = data[len(_MAGIC) + 1 :]
         if hashlib.sha256(data[_HASH_BYTES:]).digest() != data[:_HASH_BYTES]:
             raise Refused(f"checkpoint {path} is torn: its {len(data)} bytes are not those that were written")
         return data[_HASH_BYTES:]

@@ -83,7 +83,9 @@ class Works:
             with lock:
                 work = self._works.get(job.name)
                 if work is None or not work.remembers(job):
-                    work = self._works[job.name] = JobWork(job, Checkpoints(self._state / job.name))
+                    checkpoints = Checkpoints(self._state / job.name)
+                    checkpoints.check()
+                    work = self._works[job.name] = JobWork(job, checkpoints)
                 if rewinds:
                     work.rewind(b"")
             open_ones = [one for one in self._sessions.get(job.name, []) if not one.stop.is_set()]

@@ -135,7 +135,7 @@ def _scored(model: Model, rows: Any) -> list[float]:
 
 
 def _told(model: Model) -> dict[str, Any]:
-    manifest = model.manifest.model_dump(exclude={"files"})
+    manifest = model.manifest.model_dump(exclude={"files", "format"})
     typical = dict(zip(model.columns, model.typical, strict=True))
     return {**manifest, "id": model.id, "digest": model.digest, "typical": typical}
 

@@ -17,10 +17,12 @@ import structlog
 from atipico.errors import NotYet, Refused
 from atipico.features.keys import Key
 from atipico.features.packed import Entries, is_whole, packed, packed_key, unpacked
+from atipico.formats import check_sqlite
 from atipico.metrics import FORGOTTEN_KEYS, KEYS
 
 log = structlog.get_logger("features")
 
+FORMAT = 1  # another one is another one of the checkpoints too
 MOST_ASLEEP = 10_000_000  # keys of one `by`; beyond it those that slept longest are forgotten
 MARKS = 16  # saves that can be gone back to; twice the checkpoints that an agent keeps
 _AT_ONCE = 500  # keys of one query
@@ -178,6 +180,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, check_same_thread=False)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")  # a checkpoint that tells of a mark comes after it
+    check_sqlite(db, FORMAT, "sleeping keys", path)
     return db
 
 

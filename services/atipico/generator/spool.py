@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from atipico.errors import NotYet, Refused
+from atipico.formats import check_sqlite
 
+FORMAT = 1
 _KEPT_REFUSED = 100  # blocks, to look into
 _TABLES = """
     CREATE TABLE IF NOT EXISTS block(
@@ -66,6 +68,7 @@ class Spool:
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
+            check_sqlite(self._db, FORMAT, "a generator's spool", path)
             self._db.executescript(f"BEGIN EXCLUSIVE; {_TABLES} COMMIT;")
         except sqlite3.OperationalError as error:
             raise Refused(f"{path}: {error}; does another generator run on this folder?") from error

@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from atipico.errors import Refused
+from atipico.formats import check
 
+FORMAT = 1  # of a model's folder
 MANIFEST, CARD, GOLDEN = "model.toml", "card.md", "golden.json"
 COMPILED, ESTIMATOR, CALIBRATION = "model.onnx", "model.skops", "calibration.json"
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
@@ -23,7 +25,7 @@ FileName = Literal["card.md", "golden.json", "model.onnx", "model.skops", "calib
 
 
 class Manifest(BaseModel):
-    """What stands in model.toml.
+    """What stands in model.toml. format: 1 where it says nothing.
 
     kind: "supervised" scores are probabilities, "unsupervised" ones the share of known samples that
     are less strange. columns: the features in the order in which they are taken. threshold: a score of this or more
@@ -33,6 +35,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+    format: int = FORMAT
     name: str = Field(pattern=f"^{NAME}$")
     version: int = Field(ge=1)
     kind: Literal["supervised", "unsupervised"]
@@ -63,10 +66,11 @@ class Manifest(BaseModel):
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a model's folder. Raises Refused when it is missing, no TOML, or not whole."""
+    """The manifest of a model's folder. Raises Refused when it is missing, no TOML, not whole, or of a newer format."""
     path = folder / MANIFEST
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
+        check(table.get("format", 1), FORMAT, "a model", path)
         table["usual"] = {name: tuple(pair) for name, pair in dict(table.get("usual", {})).items()}
         return Manifest.model_validate(table)
     except OSError as error:

@@ -10,11 +10,13 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from atipico.errors import Refused
+from atipico.formats import check
 from atipico.store.database import Database
 from atipico.store.settings import StoreSettings
 from atipico.store.ticks import Ticks
 
 FIRST = "atipico"
+FORMAT = 1  # of the log's records, the tables and readers.json together
 _FOLDER_BYTES = 200
 _DROPPED = ".dropped"
 
@@ -33,6 +35,7 @@ class Databases:
         self._folder, self._settings, self._ticks = settings.folder, settings, Ticks()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._own = _own(self._folder)
+        _check_format(self._folder / "format")
         self._changing = threading.Lock()
         for dropped in self._folder.glob(f"*{_DROPPED}"):
             shutil.rmtree(dropped)
@@ -92,6 +95,13 @@ class Databases:
             raise Refused(
                 f"database {name!r} in {self._folder}: {error.strerror}; make room, or set another --data"
             ) from error
+
+
+def _check_format(path: Path) -> None:
+    """Check the number of all that lies in the folder, and note ours. Raises Newer."""
+    text = path.read_text().strip() if path.is_file() else "1"
+    if check(int(text) if text.isdecimal() else text, FORMAT, "a store", path.parent) != FORMAT or not path.is_file():
+        path.write_text(f"{FORMAT}\n")
 
 
 def _own(folder: Path) -> int:

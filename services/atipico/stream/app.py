@@ -10,8 +10,7 @@ from pathlib import Path
 from atipico import logs
 from atipico.config import load, run_dir, socket_path
 from atipico.metrics import say_left, start_beating
-from atipico.stream.jobs import readable_jobs
-from atipico.stream.ledger import Ledger
+from atipico.stream.jobs import readable_jobs, readable_ledgers
 from atipico.stream.relay import make_relay
 from atipico.stream.runner import JobRunner
 from atipico.stream.sender import DRAIN_S
@@ -29,15 +28,13 @@ def run() -> None:
         signal.signal(number, lambda *_: stop.set())
     start_beating("host")
     serve_metrics("host", settings.metrics_port)
-    runners = [
-        JobRunner(job, settings, socket, Ledger(run_dir() / "host" / f"{name}.json"), stop)
-        for name, job in jobs.items()
-    ]
+    ledgers = readable_ledgers(run_dir() / "host", jobs)
+    runners = [JobRunner(jobs[name], settings, socket, ledger, stop) for name, ledger in ledgers.items()]
     threads = [
-        threading.Thread(target=runner.run, name=f"job {job}", daemon=True)
-        for job, runner in zip(jobs, runners, strict=True)
+        threading.Thread(target=runner.run, name=f"job {name}", daemon=True)
+        for name, runner in zip(ledgers, runners, strict=True)
     ]
-    relays = [make_relay(job, spec, settings, stop) for job in jobs.values() for spec in job.sinks]
+    relays = [make_relay(jobs[name], spec, settings, stop) for name in ledgers for spec in jobs[name].sinks]
     for relay in relays:  # a far side may take its time; whoever is killed meanwhile goes on from its mark
         threading.Thread(target=relay.run, name="sink", daemon=True).start()
     for thread in threads:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
@@ -9,6 +10,7 @@ import structlog
 from atipico.errors import Refused
 from atipico.metrics import REFUSED
 from atipico.registry.jobs import ENGINES, Job, load_job
+from atipico.stream.ledger import Ledger
 
 log = structlog.get_logger("host")
 
@@ -25,3 +27,15 @@ def readable_jobs(folder: Path) -> dict[str, Job]:
             REFUSED.labels("job file").inc()
             log.error("job left out; mend its file and start the host again", error=str(error))
     return jobs
+
+
+def readable_ledgers(folder: Path, jobs: Iterable[str]) -> dict[str, Ledger]:
+    """How far jobs have come. One whose marks a newer Atipico wrote is left out and said: it is not begun anew."""
+    ledgers = {}
+    for name in jobs:
+        try:
+            ledgers[name] = Ledger(folder / f"{name}.json")
+        except Refused as error:
+            REFUSED.labels("job's marks").inc()
+            log.error("job left out", job=name, error=str(error))
+    return ledgers

@@ -9,10 +9,12 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
+from atipico.formats import check
 from atipico.wire.snapshot import Snapshot
 
 log = structlog.get_logger("host")
 
+FORMAT = 1
 KEPT = 3
 LONG_AGO = -(2**63)  # ns; before the first sample
 
@@ -41,7 +43,10 @@ class Mark(NamedTuple):
 
 
 class Ledger:
-    """The last marks of a job in one file, newest last. A torn file says so; the one before it then counts, or none."""
+    """The last marks of a job in one file, newest last. A torn file says so; the one before it then counts, or none.
+
+    Raises Newer for one that a newer Atipico wrote.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -79,7 +84,7 @@ class Ledger:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_suffix(".draft")
         with draft.open("wb") as file:
-            file.write(msgspec.json.encode(marks))
+            file.write(msgspec.json.encode({"format": FORMAT, "marks": marks}))
             file.flush()
             os.fsync(file.fileno())
         if self._path.exists():
@@ -95,7 +100,11 @@ class Ledger:
     def _read(self) -> list[Mark]:
         for path in (self._path, self._before):
             try:
-                return msgspec.json.decode(path.read_bytes(), type=list[Mark])
+                told = msgspec.json.decode(path.read_bytes())
+                if isinstance(told, dict):  # a list is what versions before 0.1.0 wrote
+                    check(told.get("format", FORMAT), FORMAT, "a job's marks", path)
+                    told = told.get("marks")
+                return msgspec.convert(told, list[Mark])
             except FileNotFoundError:
                 continue
             except msgspec.DecodeError as error:
