@@ -20,6 +20,7 @@ from atipico.store.ticks import Ticks
 from atipico.store.tidy import tidy_log, tidy_rows
 from atipico.wire.lines import parse, write
 from atipico.wire.sample import Sample
+from waiting import until
 
 
 @pytest.fixture
@@ -388,3 +389,54 @@ def test_ticks_never_come_twice_and_grow():
 
     assert all(mine == sorted(mine) for mine in seen)
     assert len({tick for mine in seen for tick in mine}) == 8000
+
+
+def test_what_is_written_again_just_as_it_is_stands_in_the_log_once(opened):
+    database = opened()
+    lines = b"".join(b'm,k=%d a=%d,b=%d.5,c=t,d="x" %d\n' % (n % 2, n, n, n) for n in range(10))
+
+    database.write(lines)
+    later = database.write(lines[: lines.index(b"4.5")] + b"4.5 4\n" + b"m,k=0 a=99 99")
+    database = opened()
+    again = database.write(lines + b"m,k=0 a=99 99")
+
+    assert [sample.time for sample in logged(database, "m")] == [*range(10), 99]  # also what has but some of the fields
+    assert (later.accepted, again.accepted) == ({"m": 6}, {"m": 11})
+    assert len(rows(database)) == 11
+
+
+def test_what_is_written_again_with_anything_else_stands_in_the_log_again(opened):
+    database = opened()
+
+    for line in (b"m v=1 5", b"m v=2 5", b"m v=1 5", b"m v=1,w=1 5", b"m v=1 5", b"m v=1 4", b"m,k=a v=1 5"):
+        database.write(line)
+
+    assert [(sample.time, sample.fields, sample.tags) for sample in logged(database, "m")] == [
+        (5, {"v": 1.0}, {}),
+        (5, {"v": 2.0}, {}),
+        (5, {"v": 1.0}, {}),
+        (5, {"v": 1.0, "w": 1.0}, {}),
+        (4, {"v": 1.0}, {}),
+        (5, {"v": 1.0}, {"k": "a"}),
+    ]
+
+
+def test_what_is_written_again_waits_for_the_first_to_be_safe(opened, monkeypatch):
+    database = opened(wait_for_fold=0.2)
+    fold, full = database._tables.fold, threading.Event()
+
+    def on_a_full_disk(*given):
+        if full.is_set():
+            raise OSError(errno.ENOSPC, "full")
+        fold(*given)
+
+    monkeypatch.setattr(database._tables, "fold", on_a_full_disk)
+    full.set()
+    database.write(b"m v=1 5")
+    with pytest.raises(NotYet):
+        database.write(b"m v=1 5")
+    full.clear()
+    until(lambda: database.fold.folded == database.log.synced)
+    database.write(b"m v=1 5")
+
+    assert len(logged(database, "m")) == 1

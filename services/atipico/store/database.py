@@ -11,7 +11,8 @@ from pathlib import Path
 import structlog
 
 from atipico import metrics
-from atipico.store.catalog import Catalog, Limits
+from atipico.store.again import Newest, is_held
+from atipico.store.catalog import Admitted, Catalog, Limits
 from atipico.store.encode import encode
 from atipico.store.fold import Fold
 from atipico.store.log import Log
@@ -41,7 +42,9 @@ class Database:
         self._tables = Tables(folder / "tables.sqlite")
         self._catalog = Catalog(Limits(series=settings.series, fields=settings.fields))
         self._accepting, self._mine = threading.Lock(), threading.local()
-        self.fold = Fold(self._tables, self.log, self._catch_up(), settings.backlog)
+        folded = self._catch_up()
+        self._newest = Newest(self._tables.newest())
+        self.fold = Fold(self._tables, self.log, folded, settings.backlog)
 
     def write(self, body: bytes, unit: int = 1) -> Written:
         """Accept a body of lines: on return, what `accepted` counts is on disk. Raises NotYet when it may work later.
@@ -99,14 +102,28 @@ class Database:
         with self._accepting:  # what is learnt, the log and the fold are in one order
             admitted = self._catalog.admit(samples)
             written.unfit += admitted.refused
+            written.accepted += Counter(row.measurement.name for row in admitted.rows)
+            admitted = self._without_repeats(admitted)
             if not admitted.samples:
                 return None
             if not admitted.whole:
                 pieces = encode(admitted.samples).pieces
             offset = self.log.append([Record(measurement, lines, self._ticks()) for measurement, lines in pieces])
             self.fold.put(offset, admitted.rows, self._catalog.take_news())
-        written.accepted += Counter(row.measurement.name for row in admitted.rows)
         return offset
+
+    def _without_repeats(self, admitted: Admitted) -> Admitted:
+        """What of it is not in the tables just so, once these are up to all that was accepted before."""
+        if not (places := self._newest.not_newer(admitted.rows)):
+            return admitted
+        self._sync(before := self.log.end)
+        self.wait_folded(before)
+        held = {place for place in places if is_held(self.reader(), admitted.rows[place])}
+        if not held:
+            return admitted
+        samples = [one for place, one in enumerate(admitted.samples) if place not in held]
+        rows = [one for place, one in enumerate(admitted.rows) if place not in held]
+        return admitted._replace(samples=samples, rows=rows, whole=False)
 
     def _catch_up(self) -> int:
         """Fold what the log holds beyond the tables; up to where the tables are then."""

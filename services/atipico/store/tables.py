@@ -56,6 +56,12 @@ class Tables:
         row = self.db.execute("SELECT value FROM meta WHERE key = 'folded'").fetchone()
         return int(row[0]) if row else None
 
+    def newest(self) -> dict[int, int]:
+        """The newest time (ns) of each measurement that has rows, by its number."""
+        numbers = [number for (number,) in self.db.execute("SELECT id FROM measurement").fetchall()]
+        times = {number: self.db.execute(f"SELECT max(t) FROM m{number}").fetchone()[0] for number in numbers}  # noqa: S608
+        return {number: time for number, time in times.items() if time is not None}
+
     def fold(self, news: Sequence[Statement], rows: Sequence[Row], offset: int) -> None:
         """Write what is new in the catalog, the rows in their order, and the offset they reach to: all or nothing."""
         with self.transaction():
