@@ -60,7 +60,7 @@ def test_what_is_accepted_is_in_the_log_in_its_order_and_in_the_tables(opened):
     assert [sample.fields["v"] for sample in logged(database, "a")] == [1.0, 2.0, 3.0]
     assert [sample.fields["v"] for sample in logged(database, "b")] == [1, 2]
     assert [row[2] for row in rows(database, 1)] == [1.0, 3.0, 2.0]
-    assert rows(database, 2) == [(4, 4, 2), (5, 4, 1)]  # the series a,k=1 a,k=2 a b
+    assert rows(database, 2) == [(4, 2, 2), (5, 2, 1)]  # the series a,k=1 b a,k=2 a
     assert written.complaint() == (
         "partial write: unable to parse 'bad': missing fields\nunable to parse 'b v=x 1': invalid boolean dropped=0"
     )
@@ -440,3 +440,14 @@ def test_what_is_written_again_waits_for_the_first_to_be_safe(opened, monkeypatc
     database.write(b"m v=1 5")
 
     assert len(logged(database, "m")) == 1
+
+
+def test_measurements_that_are_read_together_come_in_the_order_they_were_written_in(opened):
+    database = opened()
+    body = b"".join(b"label v=1 %d\nsample v=1 %d\nlabel v=1 %d\n" % (n, n + 1, n + 2) for n in range(0, 6000, 3))
+
+    database.write(body)
+
+    lines = database.log.read(database.log.oldest, ["sample", "label"], 2**30).lines
+    told = [sample.time for sample in parse(lines, now=0).samples]
+    assert told == [*range(6000)]

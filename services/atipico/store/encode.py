@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from atipico.errors import Refused
@@ -21,13 +23,10 @@ class Encoded(NamedTuple):
 
 
 def encode(samples: Iterable[Sample]) -> Encoded:
-    """Samples as lines with explicit ns; those of one measurement keep their order."""
-    by_measurement: dict[str, list[Sample]] = {}
-    for sample in samples:
-        by_measurement.setdefault(sample.measurement, []).append(sample)
+    """Samples as lines with explicit ns, in their order: a label stays behind its sample."""
     encoded = Encoded([], [], Counter())
-    for measurement, group in by_measurement.items():
-        for lines, part in _pieces(group, encoded.unfit):
+    for measurement, group in groupby(samples, key=attrgetter("measurement")):
+        for lines, part in _pieces(list(group), encoded.unfit):
             encoded.pieces.append((measurement.encode(), lines))
             encoded.samples.extend(part)
     return encoded
