@@ -19,6 +19,7 @@ from atipico.cli import (
     doctor,
     evaluate,
     explain,
+    grafana,
     label,
     learn,
     logs,
@@ -53,7 +54,7 @@ def everywhere(
 
 
 _STACK, _JOBS = (stack, status, logs, doctor), (apply, score, replay, explain, label, evaluate)
-for noun in (*_STACK, *_JOBS, data, learn, model, new, backup, parts):
+for noun in (*_STACK, *_JOBS, grafana, data, learn, model, new, backup, parts):
     noun.add_to(app)
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from atipico.config import home, load, run_dir
 from atipico.engines.kapacitor.influx import Influx
 from atipico.engines.kapacitor.plan import Change, changes, removals
-from atipico.engines.kapacitor.server import Server
 from atipico.engines.kapacitor.settings import KapacitorSettings
 from atipico.engines.kapacitor.tasks import Tasks
+from atipico.engines.server import Server
 from atipico.errors import Refused, nearest
 from atipico.registry.jobs import Job, load_job
 
 ENGINE = "kapacitor"
+_CURE = "give user and password, see services/atipico/engines/kapacitor/config.toml"
 
 
 class Engine:
@@ -21,8 +22,8 @@ class Engine:
 
     def __init__(self, settings: KapacitorSettings | None = None) -> None:
         self._settings = settings = settings or load(KapacitorSettings)
-        influx = Server("InfluxDB", settings.influx_url, settings.influx_login(), settings.timeout)
-        kapacitor = Server("Kapacitor", settings.kapacitor_url, settings.kapacitor_login(), settings.timeout)
+        influx = Server("InfluxDB", settings.influx_url, settings.influx_login(), settings.timeout, _CURE)
+        kapacitor = Server("Kapacitor", settings.kapacitor_url, settings.kapacitor_login(), settings.timeout, _CURE)
         self._influx, self._tasks = Influx(influx), Tasks(kapacitor, settings.udf)
 
     def plan(self, file: Path) -> list[Change]:

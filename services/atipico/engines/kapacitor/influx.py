@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from atipico.engines.kapacitor.server import Server
+from atipico.engines.server import Server
 from atipico.errors import Refused
 
 

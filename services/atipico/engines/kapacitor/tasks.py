@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from atipico.engines.kapacitor.server import Server
+from atipico.engines.server import Server
 from atipico.errors import Refused
 
 _PATH = "/kapacitor/v1/tasks"

@@ -1,4 +1,4 @@
-"""A server over HTTP: JSON in and out, or an error that says whether to try again."""
+"""A server that is not ours, over HTTP: JSON in and out, or an error that says whether to try again."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ _SHOWN = 1000  # characters of an answer that an error repeats
 _LOCAL = ("http://127.", "http://localhost", "https://127.", "https://localhost")
 
 
-class Server:
-    """The server `name` at `url`. login: user and password, None without."""
+Login = tuple[str, str] | str | None
 
-    def __init__(self, name: str, url: str, login: tuple[str, str] | None, timeout_s: float) -> None:
-        self.name, self.url, self._timeout_s = name, url.rstrip("/"), timeout_s
+
+class Server:
+    """The server `name` at `url`. login: user and password, or a token, None without. cure: what to do about a 401."""
+
+    def __init__(self, name: str, url: str, login: Login, timeout_s: float, cure: str) -> None:
+        self.name, self.url, self._timeout_s, self._cure = name, url.rstrip("/"), timeout_s, cure
         self._session = requests.Session()
         self._session.trust_env = not url.startswith(_LOCAL)  # a proxy does not know this machine's loopback
-        self._session.auth = login
+        if isinstance(login, str):
+            self._session.headers["Authorization"] = f"Bearer {login}"
+        else:
+            self._session.auth = login
 
     def ask(self, method: str, path: str, absent: bool = False, **request: Any) -> Any:
         """The JSON of an answer, None for an empty one.
@@ -41,7 +47,7 @@ class Server:
         if answer.status_code >= 500 or answer.status_code in (408, 429):
             raise NotYet(told)
         if answer.status_code in (401, 403):
-            told += "; give user and password, see engines/kapacitor/config.toml"
+            told += f"; {self._cure}"
         raise Refused(told)
 
 
@@ -54,6 +60,7 @@ def _json(answer: requests.Response, where: str) -> Any:
 
 def _said(answer: requests.Response) -> str:
     try:
-        return str(answer.json()["error"])[:_SHOWN]
-    except (ValueError, KeyError, TypeError):
+        told = answer.json()
+        return str(told.get("error") or told["message"])[:_SHOWN]
+    except (ValueError, KeyError, TypeError, AttributeError):
         return " ".join(answer.text.split())[:_SHOWN]
