@@ -16,6 +16,7 @@ from atipico.errors import Refused
 from dashboards import fill, statements
 from servers import Grafana, Influx
 from stack.conftest import Stack
+from waiting import until
 
 COMPOSE = Path(__file__).parents[2] / "compose" / "grafana"
 
@@ -69,6 +70,7 @@ def test_a_provisioned_grafana_has_the_dashboards_and_its_data_source_answers_ev
     grafana = new(Grafana)
     provisioned(grafana, filled)
     grafana.start()
+    until(lambda: len(grafana.get("/api/search", tag="atipico")) == len(DASHBOARDS))  # read a little after the start
 
     for board in DASHBOARDS.values():
         found = grafana.get(f"/api/dashboards/uid/{board.uid}")
