@@ -34,6 +34,7 @@ SEEN_ELSEWHERE = {  # command -> why it is not typed here
     "./test.sh tests/unit -k name": "the same",
     "make": "shows help; its commands are those of ./up.sh, ./down.sh and ./test.sh",
     ".venv/bin/python bench/chain.py": "minutes; test_bench.py tries its parts",
+    ".venv/bin/python bench/features.py payments.parquet": "the same",
 }
 
 
