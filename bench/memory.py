@@ -1,11 +1,11 @@
-"""Whether every part keeps to the memory that it has once its windows are full: the whole stack, as `atipico up` does it.
+"""Whether every part keeps to its memory once its windows are full: the stack of `atipico up`.
 
     .venv/bin/python bench/memory.py
     .venv/bin/python bench/memory.py --keys 2000 --warm-rate 3000 --warm 45 --rate 3000 --seconds 60
 
 Payments of so many cards come quickly first, until each card has more payments than any window holds and the days of
 the longest one have passed; then at the rate that is asked for. The agent's memory swings: it takes more for each
-checkpoint, and makes room for windows ahead. So a part is judged by the highest of the first third of the time behind
+checkpoint, and makes room for windows ahead. So a part is judged by the median of the first third of the time behind
 the warm-up and that of the last. It fails when one has grown to more than `--most` times, or began anew.
 """
 
@@ -17,6 +17,7 @@ import os
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -39,11 +40,12 @@ _DAYS = 200  # of the world's clock in the warm-up: windows of 30 days fill and 
 
 
 class Grown(NamedTuple):
-    """Resident memory of one part in MB: the highest of the first third, and of the last."""
+    """Resident memory of one part in MB: the median of the first third, that of the last, and the highest of all."""
 
     part: str
     base: float
     end: float
+    most: float
 
     @property
     def times(self) -> float:
@@ -162,13 +164,14 @@ def _backlog(stack: Stack) -> float:
 def _grown(part: str, rows: list[tuple[float, float]]) -> Grown:
     first, last = rows[0][0], rows[-1][0]
     third = (last - first) / 3
-    base = max(size for at, size in rows if at <= first + third)
-    return Grown(part, base, max(size for at, size in rows if at >= last - third))
+    base = statistics.median(size for at, size in rows if at <= first + third)
+    end = statistics.median(size for at, size in rows if at >= last - third)
+    return Grown(part, base, end, max(size for _, size in rows))
 
 
 def table(grown: list[Grown]) -> str:
-    rows = [f"{one.part:12} {one.base:11.1f} {one.end:10.1f} {one.times:7.3f}" for one in grown]
-    return "\n".join([f"{'memory MB':12} {'first third':>11} {'last third':>10} {'times':>7}", *rows])
+    rows = [f"{one.part:12} {one.base:11.1f} {one.end:10.1f} {one.times:7.3f} {one.most:8.1f}" for one in grown]
+    return "\n".join([f"{'memory MB':12} {'first third':>11} {'last third':>10} {'times':>7} {'most':>8}", *rows])
 
 
 def say(what: str) -> None:

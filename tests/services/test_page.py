@@ -287,6 +287,20 @@ def test_a_part_that_is_not_heard_of_is_silent_and_a_new_process_is_a_restart(tm
         assert told["restarts"] == {"agent": 1, "host": 0}
 
 
+def test_what_waits_to_be_scored_is_told_in_samples_and_seconds(tmp_path):
+    with pair(tmp_path) as both:
+        now = time.time_ns()
+        both.write(*[sample(now - (30 - at) * S, 1.0, at) for at in range(30)])
+        both.write(outcome(now - 21 * S, 0.1), outcome(now - 1 * S, 0.1, job="quick"))
+
+        told = both.get("/api/parts", last=60)["jobs"]
+
+        assert told == [
+            {"job": "pumps", "behind_s": 20.0, "samples": 20, "more": False},
+            {"job": "quick", "behind_s": 0.0, "samples": 0, "more": False},
+        ]
+
+
 def test_every_answer_forbids_what_is_not_from_here(both):
     for path in ("/", "/static/js/main.js", "/api/names", "/nothing"):
         policy = requests.get(both.page + path, timeout=10).headers["Content-Security-Policy"]

@@ -278,6 +278,37 @@ def test_a_reader_that_stays_away_loses_only_at_the_hard_bound_and_it_is_counted
     assert lost() - before == 4000 - left > 0
 
 
+def test_writers_of_what_a_reader_is_behind_with_are_told_to_come_again_until_it_has_caught_up(opened):
+    database = opened(segment=4096, unread=10_000)
+    database.readers.note(Reader("job", "m", database.log.oldest))
+    fill(database, 10)
+
+    with pytest.raises(NotYet, match="job is more than 10000 bytes of the log behind with m"):
+        fill(database)
+    refused_at = database.log.end
+    assert 10_000 < database.log.size < 30_000
+    assert database.write(b"scores v=1 1\n").accepted.total() == 1  # the reader's own outcomes among them
+    with pytest.raises(NotYet):
+        database.write(b"m v=1 1\n")
+
+    database.readers.note(Reader("job", "m", refused_at))
+    assert database.write(b"m v=1 1\n").accepted.total() == 1
+
+
+def test_no_writer_waits_for_a_reader_that_stays_away(opened):
+    database = opened(segment=4096, unread=10_000, reader_away=5.0)
+    now = [100.0]
+    database.readers._clock = lambda: now[0]
+    database.readers.note(Reader("job", "m", database.log.oldest))
+    fill(database, 10)
+    with pytest.raises(NotYet):
+        fill(database)
+
+    now[0] += 6.0
+
+    fill(database)
+
+
 def test_readers_are_kept_over_restarts(opened):
     database = opened(segment=4096)
     database.readers.note(Reader("slow", "m", 17))

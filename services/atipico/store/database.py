@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from atipico import metrics
+from atipico.errors import NotYet
 from atipico.store.again import Newest, is_held
 from atipico.store.catalog import Admitted, Catalog, Limits
 from atipico.store.encode import encode
@@ -25,6 +26,7 @@ from atipico.store.written import Written
 from atipico.wire.lines import Parsed, blocks, parse
 
 _LINES_AT_ONCE, _BYTES_AT_ONCE = 2000, MOST_LINES // 2
+_AGAIN_S = 2.0
 _say = structlog.get_logger("store")
 
 
@@ -55,6 +57,7 @@ class Database:
         for part in blocks(body, unit=unit, now=self._ticks, most=_LINES_AT_ONCE, size=_BYTES_AT_ONCE):
             written.refuse(part.refused)
             if part.samples:
+                self._check_readers(part, offset)
                 self._wait_for_room(offset)
                 offset = self._accept(part, body, written) or offset
         if offset:
@@ -81,6 +84,21 @@ class Database:
         self.fold.stop()
         self._tables.close()
         self.readers.save()
+
+    def _check_readers(self, part: Parsed, offset: int) -> None:
+        """Raises NotYet while a reader of these samples has too much to read already."""
+        start = self.log.end - self._settings.unread
+        if start <= self.log.oldest or not (slow := self.readers.behind(start, self._settings.reader_away)):
+            return
+        for reader in [slow[name] for name in {one.measurement for one in part.samples} if name in slow]:
+            if offset:
+                self._sync(offset)  # what was taken of this very body
+            metrics.REFUSED.labels("its readers are behind").inc(len(part.samples))
+            raise NotYet(
+                f"{reader.name} is more than {self._settings.unread} bytes of the log behind with "
+                f"{reader.measurement}; send this again later, or raise unread",
+                _AGAIN_S,
+            )
 
     def _wait_for_room(self, offset: int) -> None:
         if self.fold.waiting >= self._settings.backlog:

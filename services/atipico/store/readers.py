@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,16 +27,20 @@ class Reader(NamedTuple):
 class Readers:
     """The readers of one log. An older `done` after a crash only keeps the log a little longer."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path, self._lock, self._saved = path, threading.Lock(), 0.0
+        self._clock = clock
         stored = orjson.loads(path.read_bytes()) if path.is_file() else []
         self._readers = {(name, measurement): Reader(name, measurement, done) for name, measurement, done in stored}
+        self._asked = dict.fromkeys(self._readers, clock())
 
     def note(self, reader: Reader) -> None:
         """A reader tells how far it is. One that starts anew may be done with less than before."""
         key = reader.name, reader.measurement
         with self._lock:
             old = self._readers.get(key)
+            if old is not None or len(self._readers) < _MOST:
+                self._asked[key] = self._clock()
             if old == reader or (old is None and len(self._readers) >= _MOST):
                 return
             self._readers[key] = reader
@@ -46,6 +51,13 @@ class Readers:
         """Every reader that ever told."""
         with self._lock:
             return list(self._readers.values())
+
+    def behind(self, offset: int, away_s: float) -> dict[str, Reader]:
+        """By measurement a reader of it that is not done with the log below an offset, and asked not long ago."""
+        since = self._clock() - away_s
+        with self._lock:
+            slow = [one for key, one in self._readers.items() if one.done < offset and self._asked[key] >= since]
+        return {one.measurement: one for one in slow}
 
     def save(self) -> None:
         """Write them down; a full disk only keeps an older state."""

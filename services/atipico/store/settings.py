@@ -22,6 +22,8 @@ class StoreSettings(Settings):
     keep: Seconds = 30 * 86400.0
     log_bytes: Bytes = 2**30
     log_most: Bytes = 4 * 2**30
+    unread: Bytes = 2 * 2**30
+    reader_away: Seconds = 3600.0
     table_bytes: Bytes = 8 * 2**30
     tidy_every: Seconds = 600.0
     segment: Bytes = 64 * 2**20

@@ -29,7 +29,7 @@ let chosen = -1; // the mark that n and p stand on
 const charts = new Charts({ zoom: (from, to) => look(from, to), live: () => goLive() });
 const feed = new Feed({
   news: (news) => takeNews(news),
-  parts: (told) => { setClock(told.now); setParts(told.parts); tiles(); settle(); },
+  parts: (told) => { setClock(told.now); setParts(told.parts, told.jobs); tiles(); settle(); },
   trouble: (told) => {
     setClock(told.now);
     if (told.kind === 'down') setStoreDown();
@@ -108,7 +108,7 @@ async function load() {
       get(`/api/view?${asked}&points=${points}`, mine.signal), get(`/api/parts?${rangeOf(asked)}`, mine.signal),
     ]);
     setRestarts(parts.restarts);
-    setParts(parts.parts);
+    setParts(parts.parts, parts.jobs);
     takeView(view);
     $('plots').removeAttribute('aria-busy');
     follow(view);
@@ -151,7 +151,7 @@ async function waitForJobs(signal) {
   mood('waiting', 'Waiting for a score');
   const parts = await get('/api/parts?last=900', signal);
   setRestarts(parts.restarts);
-  setParts(parts.parts);
+  setParts(parts.parts, parts.jobs);
   tiles();
   showMarks([], { ...info, samples: false }, tableOn);
   later(load, AGAIN_MS);

@@ -1,6 +1,6 @@
 // The health of the parts: one row each, in the way of the data.
 import { $, el, icon, keep, put } from './dom.js';
-import { bytes, clock, duration, number, seconds, whole } from './format.js';
+import { bytes, clock, count, duration, number, seconds, whole } from './format.js';
 import { say } from './say.js';
 
 const HOPS = {
@@ -13,7 +13,7 @@ const STATES = {
   unknown: ['Unknown', [['none', 'M8 1.5a6.5 6.5 0 100 13 6.5 6.5 0 000-13zM6.2 6.5a1.9 1.9 0 113 1.5c-.7.5-1.2.8-1.2 1.6M8 11.5v.2']]],
 };
 
-export const health = { parts: [], restarts: {}, storeDown: false };
+export const health = { parts: [], jobs: [], restarts: {}, storeDown: false };
 const begun = new Map(); // part -> when it began, to see that it began anew
 let states = new Map();
 
@@ -22,7 +22,7 @@ export function setRestarts(restarts) {
 }
 
 /** Takes what the service told of the parts; counts those that began anew meanwhile. */
-export function setParts(parts) {
+export function setParts(parts, jobs) {
   for (const part of parts) {
     const before = begun.get(part.part);
     if (before && part.started && part.started !== before) {
@@ -32,6 +32,7 @@ export function setParts(parts) {
     begun.set(part.part, part.started);
   }
   health.parts = parts;
+  health.jobs = jobs;
   health.storeDown = false;
   show();
 }
@@ -75,7 +76,14 @@ function show() {
   const silent = rows.filter((one) => one.state === 'silent').map((one) => one.part);
   put($('parts-note'), health.storeDown ? 'Unknown while the store is down: each part tells of itself there'
     : silent.length ? `Not heard of: ${silent.join(', ')}` : rows.length ? `All ${up} parts are up` : '');
+  put($('waiting'), health.storeDown || !health.jobs.length ? '' : `Waiting to be scored: ${health.jobs.map(waiting).join(' · ')}`);
   tell(rows);
+}
+
+/** A job that keeps up has nothing waiting, as far as a person sees. */
+function waiting(one) {
+  if (!one.samples) return `${one.job} nothing`;
+  return `${one.job} ${one.more ? 'more than ' : ''}${count(one.samples, 'sample')} (${duration(one.behind_s)})`;
 }
 
 function tell(rows) {
