@@ -17,6 +17,7 @@ from atipico.errors import Refused
 from atipico.features.block import NO_LABELS, Labels, Rows
 from atipico.features.plan import Plan
 from atipico.metrics import REFUSED
+from atipico.pace import Pace
 from atipico.ports import Judged, ModelInfo, Scored, Scorer
 from atipico.registry.jobs import Job
 from atipico.scorers.http import Swapped
@@ -55,7 +56,7 @@ class JobWork:
     def remembers(self, job: Job) -> bool:
         """Whether what is remembered serves this job too: another model does, other features or detectors do not."""
         mine = self.job
-        shape, other = ([one.features, one.labels, one.detector, one.clock] for one in (mine, job))
+        shape, other = ([one.features, one.labels, one.detector, one.clock, one.every] for one in (mine, job))
         return shape == other
 
     def answers(self, points: Sequence[bytes], scorer: Scorer | None) -> list[bytes]:
@@ -91,7 +92,10 @@ def knowledge(job: Job, folder: Path | None = None) -> Plan | Watch:
 
     folder: where the keys of a model's features sleep; None: they don't.
     """
-    return Watch(job.detector, job.clock) if job.detector else Plan(job.features, job.clock, job.labels, folder)
+    pace = Pace(job.every, job.name) if job.every else None
+    if job.detector:
+        return Watch(job.detector, job.clock, pace)
+    return Plan(job.features, job.clock, job.labels, folder, pace)
 
 
 def judged(

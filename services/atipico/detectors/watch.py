@@ -13,6 +13,7 @@ import numpy as np
 from atipico.detectors.field import Field, Seen
 from atipico.detectors.spec import DetectorSpec
 from atipico.errors import Refused
+from atipico.pace import Pace, clocks_of
 from atipico.ports import Judged
 from atipico.wire.sample import Score, Value
 
@@ -31,11 +32,13 @@ class Watch:
     clock: the field (int, ns) that windows run on, or "" for the sample's own time. With several fields a sample's
     score is the largest of their k shares to the power of k: of samples that are usual in all of them, the share whose
     strangest field is less strange (Z. Sidak, JASA 62, 1967), exact for independent fields, low for others.
+    pace: what counts the gaps between samples that enter a window.
     """
 
-    def __init__(self, spec: DetectorSpec, clock: str = "") -> None:
-        self._spec, self._clock = spec, clock
-        self.needs = tuple(dict.fromkeys((*spec.fields, *filter(None, (spec.by, clock)))))
+    def __init__(self, spec: DetectorSpec, clock: str = "", pace: Pace | None = None) -> None:
+        self._spec, self._clock, self._pace = spec, clock, pace
+        others = (spec.by, clock, pace.every.by if pace else "")
+        self.needs = tuple(dict.fromkeys((*spec.fields, *filter(None, others))))
         self.shape = f"{spec.version} form {_FORM} clock {clock}"
         self._fields = [Field(spec, name) for name in spec.fields]
         self.now = _LONG_AGO  # the furthest clock, ns
@@ -55,6 +58,9 @@ class Watch:
         kept: list[Any] = [keys[at] for at in good]
         values: list[list[Any]] = [[columns[name][at] for at in good] for name in spec.fields]
         seen = [field.look(kept, places, of) for field, of in zip(self._fields, values, strict=True)]
+        if self._pace:
+            due = columns[self._pace.every.by] if self._pace.every.by else groups
+            self._pace.take([due[at] for at in good], [place[0] for place in places])
         scored = dict(zip(good, self._scores(seen), strict=True))
         scores = [scored[at] if at in scored else self._unscored(why) for at, why in enumerate(told)]
         return Judged(scores, self._late(good, [place[0] for place in places], seen))
@@ -70,7 +76,8 @@ class Watch:
 
     def save(self) -> bytes:
         """All that is remembered, as bytes that `restore` takes back exactly."""
-        return msgspec.msgpack.encode([self.shape, self.now, [field.save() for field in self._fields]])
+        pace = [self._pace.save()] if self._pace else []
+        return msgspec.msgpack.encode([self.shape, self.now, [field.save() for field in self._fields], *pace])
 
     def restore(self, saved: bytes) -> None:
         """Go back to what was saved. Raises Refused, changing nothing, when it is another detector's."""
@@ -78,17 +85,22 @@ class Watch:
             shape, *rest = msgspec.msgpack.decode(saved)
             if shape != self.shape:
                 raise Refused(f"checkpoint is of {shape}, the job now has {self.shape}")
-            now, kept = rest
+            now, kept, *pace = rest
             named = zip(self._spec.fields, kept, strict=True)
-            self._fields = [Field.restored(self._spec, name, field) for name, field in named]
-            self.now = int(now)
+            fields = [Field.restored(self._spec, name, field) for name, field in named]
+            last = clocks_of(pace[0] if pace else [])
+            self._fields, self.now = fields, int(now)
         except (msgspec.DecodeError, TypeError, ValueError) as error:
             raise Refused(f"checkpoint of {len(saved)} bytes can't be read: {error}") from error
+        if self._pace:
+            self._pace.restore(last)
 
     def forget(self) -> None:
         """Start from nothing."""
         self.now = _LONG_AGO
         self._fields = [Field(self._spec, name) for name in self._spec.fields]
+        if self._pace:
+            self._pace.restore({})
 
     def _scores(self, seen: Sequence[Seen]) -> list[Score]:
         shares = np.stack([one.shares for one in seen], axis=1)

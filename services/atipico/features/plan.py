@@ -18,10 +18,12 @@ from atipico.features import FEATURES, INSTANT
 from atipico.features.asleep import Asleep
 from atipico.features.begun import Begun
 from atipico.features.block import MOST_VALUE, NO_LABELS, Block, Columns, Labels, Rows, Wanted
+from atipico.features.keys import listed
 from atipico.features.layout import Layout
 from atipico.features.memory import Memory
 from atipico.features.spec import LABEL, VALUE, FeatureSpec, LabelSpec
 from atipico.features.windows import Windows
+from atipico.pace import Pace, clocks_of
 
 _FORM = 6  # of what `save` gives; another one is refused like other features
 
@@ -31,7 +33,8 @@ class Plan:
 
     clock: the field (int, ns) that windows run on, or "" for the sample's own time. labels: where the
     job's labels come from, None for a job without. folder: where keys sleep that are too many for the
-    memory; None: they are forgotten. Raises Refused for features that can't be.
+    memory; None: they are forgotten. pace: what counts the gaps between samples that are not refused.
+    Raises Refused for features that can't be.
     """
 
     def __init__(
@@ -40,14 +43,15 @@ class Plan:
         clock: str = "",
         labels: LabelSpec | None = None,
         folder: Path | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.columns = tuple(spec.name for spec in specs)
         self._layout = layout = Layout(specs, labels)
         self._memory = Memory(layout, Asleep(folder) if folder else None)
         self._wanted = Wanted(layout.numbers, layout.words, layout.by, clock, labels.id if labels else None)
-        self.clock, self.numbers = clock, layout.numbers
+        self.clock, self.numbers, self._pace = clock, layout.numbers, pace
         self.keys = tuple(dict.fromkeys(key for one in layout.by for key in one))
-        alone = [name for name in (clock, labels.id if labels else "") if name]
+        alone = [name for name in (clock, labels.id if labels else "", pace.every.by if pace else "") if name]
         self.needs = tuple(dict.fromkeys((*layout.numbers, *self.keys, *alone)))
         shape = [_FORM, clock, list(labels[:3]) if labels else None, *(list(spec) for spec in specs)]
         self.shape = hashlib.sha256(msgspec.json.encode(shape)).hexdigest()[:16]
@@ -64,6 +68,9 @@ class Plan:
         enters no window and costs its neighbours nothing.
         """
         block, refused = self._wanted.read(times, groups, columns, labels)
+        if self._pace:
+            due = listed(columns[self._pace.every.by]) if self._pace.every.by else groups
+            self._pace.take([due[row] for row in block.rows.tolist()], block.clock.tolist())
         matrix, late = np.full((len(times), len(self.columns)), np.nan), dict[int, int]()
         for piece, keyed in self._memory.cut(block):
             begun = self._memory.begin(piece, keyed)
@@ -99,24 +106,30 @@ class Plan:
 
         Raises NotYet when the disk does not take what sleeps.
         """
-        return msgspec.msgpack.encode([self.shape, self._memory.save()])
+        pace = [self._pace.save()] if self._pace else []
+        return msgspec.msgpack.encode([self.shape, self._memory.save(), *pace])
 
     def restore(self, saved: bytes) -> None:
         """Go back to what was saved. Raises Refused, changing nothing, for other features or if what slept is gone."""
         try:
-            shape, kept = msgspec.msgpack.decode(saved)
+            shape, kept, *pace = msgspec.msgpack.decode(saved)
         except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
             raise Refused(f"checkpoint of {len(saved)} bytes can't be read: {error}") from error
         if shape != self.shape:
             raise Refused(f"checkpoint is of features {shape}, the job now has {self.shape}")
         try:
+            last = clocks_of(pace[0] if pace else [])
             self._memory.restore(kept)
         except (TypeError, ValueError, KeyError) as error:
             raise Refused(f"checkpoint of {len(saved)} bytes can't be read: {error}") from error
+        if self._pace:
+            self._pace.restore(last)
 
     def forget(self) -> None:
         """Start from nothing."""
         self._memory.forget()
+        if self._pace:
+            self._pace.restore({})
 
 
 def _look(

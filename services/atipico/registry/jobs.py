@@ -11,6 +11,7 @@ from atipico.config import nanoseconds
 from atipico.detectors.spec import DetectorSpec, parse_detector
 from atipico.errors import Refused, nearest
 from atipico.features.spec import FeatureSpec, LabelSpec, parse_labels, parse_specs
+from atipico.pace import Every, parse_every
 from atipico.sinks.spec import SinkSpec, parse_sinks
 
 ENGINES = ("embedded", "kapacitor")
@@ -22,6 +23,7 @@ _SETTINGS = {
     "stream",
     "clock",
     "allowed_late",
+    "every",
     "engine",
     "database",
     "scores",
@@ -36,7 +38,7 @@ class Job(NamedTuple):
 
     clock: the field (int, ns) its windows run on, or "" for the sample's own time. labels: where those come
     from that its features look at, None where none does. allowed_late: how far behind on the clock a sample may
-    come, ns, and still count as if it had come in its order.
+    come, ns, and still count as if it had come in its order. every: how often samples are due, None where nobody says.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Job(NamedTuple):
     sinks: tuple[SinkSpec, ...] = ()
     labels: LabelSpec | None = None
     allowed_late: int = 10 * 10**9
+    every: Every | None = None
     engine: str = "embedded"
 
 
@@ -72,6 +75,7 @@ def _job(name: str, table: dict[str, Any]) -> Job:
         if word not in _SETTINGS:
             raise Refused(f"no setting {word!r}{nearest(word, _SETTINGS)}")
     who, sinks = _who_scores(table), parse_sinks(table.pop("sinks", []))
+    every = parse_every(table.pop("every")) if "every" in table else None
     if not table.get("stream"):
         raise Refused("stream is missing")
     for word, value in table.items():
@@ -81,7 +85,7 @@ def _job(name: str, table: dict[str, Any]) -> Job:
         table["allowed_late"] = _allowed_late(table["allowed_late"])
     if (engine := table.get("engine", ENGINES[0])) not in ENGINES:
         raise Refused(f"engine = {engine!r}{nearest(engine, ENGINES)}; there are {' and '.join(ENGINES)}")
-    job = Job(name=name, sinks=sinks, **{"model": "", **table, **who})
+    job = Job(name=name, sinks=sinks, every=every, **{"model": "", **table, **who})
     if job.stream == job.scores:
         raise Refused(f"stream = {job.stream!r}: a job that reads its own scores never ends")
     if job.labels and job.labels.stream in (job.stream, job.scores):
