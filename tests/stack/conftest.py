@@ -127,3 +127,13 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
         yield stack
     finally:
         stack.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the faults and the controls found, where some were tried."""
+    from stack.faults.table import TABLE
+
+    if lines := TABLE.lines():
+        terminalreporter.section("faults")
+        for line in lines:
+            terminalreporter.write_line(line)
