@@ -106,6 +106,20 @@ def test_a_killed_part_shows_as_such_and_recovers(chain, look):
     expect(part.locator("td[data-label=Restarts]")).to_have_text(str(restarts + 1), timeout=SEEN_MS)
 
 
+def test_what_waits_to_be_scored_is_seen_in_samples_and_seconds_until_nothing_does(chain, look):
+    page = look(chain.page)
+    drawn(page)
+    expect(page.locator("#waiting")).to_have_text("Waiting to be scored: payments nothing", timeout=SEEN_MS)
+
+    chain.kill("agent")
+    chain.pay(USUAL)
+    until(lambda: "behind" in page.locator("#state-word").inner_text() or chain.pay(USUAL) < 0)
+    expect(page.locator("#waiting")).to_have_text(re.compile(r"payments [\d,]+ samples? \([\d.]+ s\)"), timeout=SEEN_MS)
+
+    chain.start("agent")
+    expect(page.locator("#waiting")).to_have_text("Waiting to be scored: payments nothing", timeout=SEEN_MS)
+
+
 def test_a_store_that_is_down_is_told_with_the_cure_and_the_page_goes_on_by_itself(chain, look):
     page = look(chain.page + "?job=payments&field=amount&last=300")
     drawn(page)

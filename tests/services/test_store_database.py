@@ -242,8 +242,8 @@ def test_the_log_goes_only_below_what_each_reader_is_done_with(opened):
     database = opened(segment=4096)
     fill(database)
     half = database.log.segments()[len(database.log.segments()) // 2][0]
-    database.readers.note(Reader("fast", "m", database.log.end))
-    database.readers.note(Reader("slow", "m", half))
+    database.readers.note(Reader("fast", "m", database.log.end), database.log.end)
+    database.readers.note(Reader("slow", "m", half), half)
     before = lost()
 
     tidy_log(database, kept=0, most=2**30)
@@ -265,8 +265,8 @@ def test_what_nobody_reads_goes_when_it_is_more_than_is_kept(opened):
 def test_a_reader_that_stays_away_loses_only_at_the_hard_bound_and_it_is_counted(opened):
     database = opened(segment=4096)
     fill(database)
-    database.readers.note(Reader("gone", "m", database.log.oldest))
-    database.readers.note(Reader("elsewhere", "other", database.log.oldest))
+    database.readers.note(Reader("gone", "m", database.log.oldest), database.log.oldest)
+    database.readers.note(Reader("elsewhere", "other", database.log.oldest), database.log.oldest)
     before, size = lost(), database.log.size
 
     tidy_log(database, kept=0, most=size * 2)
@@ -280,7 +280,7 @@ def test_a_reader_that_stays_away_loses_only_at_the_hard_bound_and_it_is_counted
 
 def test_writers_of_what_a_reader_is_behind_with_are_told_to_come_again_until_it_has_caught_up(opened):
     database = opened(segment=4096, unread=10_000)
-    database.readers.note(Reader("job", "m", database.log.oldest))
+    database.readers.note(Reader("job", "m", database.log.oldest), database.log.oldest)
     fill(database, 10)
 
     with pytest.raises(NotYet, match="job is more than 10000 bytes of the log behind with m"):
@@ -291,7 +291,7 @@ def test_writers_of_what_a_reader_is_behind_with_are_told_to_come_again_until_it
     with pytest.raises(NotYet):
         database.write(b"m v=1 1\n")
 
-    database.readers.note(Reader("job", "m", refused_at))
+    database.readers.note(Reader("job", "m", database.log.oldest), refused_at)  # it has read, and may go back
     assert database.write(b"m v=1 1\n").accepted.total() == 1
 
 
@@ -299,7 +299,7 @@ def test_no_writer_waits_for_a_reader_that_stays_away(opened):
     database = opened(segment=4096, unread=10_000, reader_away=5.0)
     now = [100.0]
     database.readers._clock = lambda: now[0]
-    database.readers.note(Reader("job", "m", database.log.oldest))
+    database.readers.note(Reader("job", "m", database.log.oldest), database.log.oldest)
     fill(database, 10)
     with pytest.raises(NotYet):
         fill(database)
@@ -311,9 +311,9 @@ def test_no_writer_waits_for_a_reader_that_stays_away(opened):
 
 def test_readers_are_kept_over_restarts(opened):
     database = opened(segment=4096)
-    database.readers.note(Reader("slow", "m", 17))
-    database.readers.note(Reader("slow", "n", 3))
-    database.readers.note(Reader("slow", "m", 18))
+    database.readers.note(Reader("slow", "m", 17), 17)
+    database.readers.note(Reader("slow", "n", 3), 3)
+    database.readers.note(Reader("slow", "m", 18), 18)
 
     assert set(opened().readers.all()) == {Reader("slow", "m", 18), Reader("slow", "n", 3)}
 

@@ -254,7 +254,7 @@ def test_the_log_remembers_who_reads_it(made):
 
 def test_a_writer_faster_than_its_reader_is_told_when_to_come_again(made):
     client, database = made(unread=1000)
-    client.get("/log?db=atipico&measurement=m&reader=host.job&done=0")
+    client.get("/log?db=atipico&measurement=m&reader=host.job&done=0&offset=first")
     body = b"".join(b"m v=%d %d\n" % (number, number) for number in range(300))
 
     answers = [write(client, body) for _ in range(3)]
@@ -262,7 +262,7 @@ def test_a_writer_faster_than_its_reader_is_told_when_to_come_again(made):
     assert [one.status_code for one in answers] == [204, 503, 503]
     assert int(answers[1].headers["Retry-After"]) >= 1
     assert "host.job is more than 1000 bytes" in answers[1].json["error"]
-    client.get(f"/log?db=atipico&measurement=m&reader=host.job&done={database.log.end}")
+    client.get(f"/log?db=atipico&measurement=m&reader=host.job&done=0&offset={database.log.end}")
     assert write(client, body).status_code == 204
 
 

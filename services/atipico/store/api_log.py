@@ -33,7 +33,7 @@ def blueprint(databases: Databases, most_waiting: int) -> Blueprint:
         offset = _offset(database.log)
         if name := request.args.get("reader"):
             for measurement in measurements:
-                database.readers.note(Reader(name, measurement, int(_number("done", 0))))
+                database.readers.note(Reader(name, measurement, int(_number("done", 0))), offset)
         until = int(_number("until", 0)) or None
         block = database.log.read(offset, measurements, int(limit), until)
         if not block.lines and until is None and wait_s > 0 and waiting.acquire(blocking=False):

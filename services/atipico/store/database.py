@@ -90,13 +90,13 @@ class Database:
         start = self.log.end - self._settings.unread
         if start <= self.log.oldest or not (slow := self.readers.behind(start, self._settings.reader_away)):
             return
-        for reader in [slow[name] for name in {one.measurement for one in part.samples} if name in slow]:
+        for name in {one.measurement for one in part.samples} & slow.keys():
             if offset:
                 self._sync(offset)  # what was taken of this very body
             metrics.REFUSED.labels("its readers are behind").inc(len(part.samples))
             raise NotYet(
-                f"{reader.name} is more than {self._settings.unread} bytes of the log behind with "
-                f"{reader.measurement}; send this again later, or raise unread",
+                f"{slow[name]} is more than {self._settings.unread} bytes of the log behind with {name}; "
+                f"send this again later, or raise unread",
                 _AGAIN_S,
             )
 

@@ -32,15 +32,18 @@ class Readers:
         self._clock = clock
         stored = orjson.loads(path.read_bytes()) if path.is_file() else []
         self._readers = {(name, measurement): Reader(name, measurement, done) for name, measurement, done in stored}
-        self._asked = dict.fromkeys(self._readers, clock())
+        self._read: dict[tuple[str, str], tuple[int, float]] = {}  # up to where, and when it asked for what follows
 
-    def note(self, reader: Reader) -> None:
-        """A reader tells how far it is. One that starts anew may be done with less than before."""
+    def note(self, reader: Reader, read: int) -> None:
+        """A reader tells how far it is. One that starts anew may be done with less than before.
+
+        read: the offset that it asks for now. It may have read far beyond what it is done with: to go back there.
+        """
         key = reader.name, reader.measurement
         with self._lock:
             old = self._readers.get(key)
             if old is not None or len(self._readers) < _MOST:
-                self._asked[key] = self._clock()
+                self._read[key] = read, self._clock()
             if old == reader or (old is None and len(self._readers) >= _MOST):
                 return
             self._readers[key] = reader
@@ -52,12 +55,11 @@ class Readers:
         with self._lock:
             return list(self._readers.values())
 
-    def behind(self, offset: int, away_s: float) -> dict[str, Reader]:
-        """By measurement a reader of it that is not done with the log below an offset, and asked not long ago."""
+    def behind(self, offset: int, away_s: float) -> dict[str, str]:
+        """By measurement the name of a reader of it that has not read up to an offset, and asked not long ago."""
         since = self._clock() - away_s
         with self._lock:
-            slow = [one for key, one in self._readers.items() if one.done < offset and self._asked[key] >= since]
-        return {one.measurement: one for one in slow}
+            return {of: name for (name, of), (read, asked) in self._read.items() if read < offset and asked >= since}
 
     def save(self) -> None:
         """Write them down; a full disk only keeps an older state."""
