@@ -102,12 +102,16 @@ def test_a_search_key_by_key_finds_what_one_row_by_row_finds(seed, rows):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.lists(st.integers(-9, 9), max_size=20), max_size=6), st.sampled_from([1, 10**6, 2**59]))
-def test_integers_as_keys_have_the_numbers_that_plain_values_have(blocks, apart):
+@given(
+    st.lists(st.lists(st.integers(-9, 9), max_size=20), max_size=6),
+    st.sampled_from([1, 10**6, 2**59]),
+    st.sampled_from([0, -(2**62), 2**62]),
+)
+def test_integers_as_keys_have_the_numbers_that_plain_values_have(blocks, apart, least):
     plain, arrays = Keys(), Keys()
 
     for block in blocks:
-        keys = [key * apart for key in block]
+        keys = [least + key * apart // (2 if least else 1) for key in block]
         assert arrays.codes_of(np.array(keys, dtype=np.int64)).tolist() == plain.codes_of(keys).tolist()
 
     assert list(arrays.codes.items()) == list(plain.codes.items())
@@ -122,3 +126,21 @@ def test_samples_by_key_come_as_they_came(most):
     assert keyed.order.tolist() == sorted(range(2000), key=lambda row: codes[row])
     assert keyed.each(keyed.keys).tolist() == sorted(codes)
     assert np.array_equal(keyed.as_they_came(keyed.each(keyed.keys)), codes)
+
+
+def test_a_key_takes_no_more_room_than_it_needs_for_ever_because_it_once_had_much():
+    pool, one = Pool(["x"], Keep(span=100, samples=0)), Keyed.of(np.zeros(1, dtype=np.int64))
+
+    def add(clock: int, many: int) -> None:
+        id = np.arange(many)
+        keyed = Keyed.of(np.zeros(many, dtype=np.int64)) if many > 1 else one
+        pool.add(keyed, {"clock": np.full(many, clock), "id": id, "series": id}, np.ones(many, dtype=bool))
+
+    add(0, 5000)
+    most = pool.room
+    for clock in range(1, 12_000):
+        add(clock, 1)
+
+    assert most > 5000
+    assert pool.room < 1000
+    assert len(pool) <= pool.room

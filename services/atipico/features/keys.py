@@ -11,8 +11,7 @@ from atipico.wire.sample import Value
 
 Key = Value | tuple[Value, ...]
 
-
-_MOST_TABLE = 1 << 20  # integers as keys, from the least to the largest, that are looked up in a table
+_CLOSE = 16  # integers as keys that cover no more than so many times as many as there are, are looked up in a table
 
 
 def listed(keys: Sequence[Any] | np.ndarray) -> Sequence[Any]:
@@ -36,9 +35,9 @@ class Keys:
 
     def codes_of(self, keys: Sequence[Key] | np.ndarray) -> np.ndarray:
         """The number of each key, int64 (m,); new ones get theirs."""
-        if isinstance(keys, np.ndarray):
-            least = int(keys.min(initial=0))
-            if int(keys.max(initial=0)) - least < _MOST_TABLE:
+        if isinstance(keys, np.ndarray) and len(keys):
+            least = int(keys.min())
+            if int(keys.max()) - least < _CLOSE * len(keys):
                 return self._codes_of_close(keys, least)
         keys = listed(keys)
         numbers = list(map(self.codes.get, keys))
@@ -51,7 +50,7 @@ class Keys:
         """The same for integers that lie close together: each is looked up once."""
         places = (keys - least).astype(np.int64)
         there = np.bincount(places).nonzero()[0]
-        table = np.zeros(int(there.max(initial=-1)) + 1, dtype=np.int64)
+        table = np.zeros(int(there[-1]) + 1, dtype=np.int64)
         table[there] = [self.codes.get(key, -1) for key in (there + least).tolist()]
         told: np.ndarray = table[places]
         if (new := told < 0).any():

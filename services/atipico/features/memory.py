@@ -37,6 +37,7 @@ class Memory:
         self._layout, self._labels, self._asleep = layout, layout.labels, asleep
         self._columns = {of: layout.columns(of) for of in layout.pools}
         self._begins = {of: layout.begins(of) for of in layout.pools}
+        self._waits = [layout.waits(stage) for stage in range(len(layout.groups))]
         self.forget()
 
     def forget(self) -> None:
@@ -128,7 +129,7 @@ class Memory:
     def write(self, begun: Begun, stage: int, values: Mapping[str, np.ndarray]) -> None:
         """Remember what can be told from a stage on; values: the fields, and the features of the stages before."""
         there = begun.slots >= 0
-        for column in self._layout.waits(stage):
+        for column in self._waits[stage]:
             self._waiting.columns[column][begun.slots[there]] = values[column][there]
         told = {LABEL: begun.told.values}
         if len(begun.told.slots):

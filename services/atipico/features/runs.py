@@ -57,11 +57,12 @@ class Runs:
 
     def renew(self, keys: np.ndarray, alive: np.ndarray, due: np.ndarray) -> None:
         """Keep of keys what lies from `alive` on, and have room for so many more: where they are, where that leaves a
-        fifth of it free, else anew."""
+        fifth to three quarters of it free, else anew."""
         begin, length, room = self._table[:, keys]
         kept = begin + length - alive
-        grown = 5 * (kept + due) > 4 * room
-        begin[grown] = self._anew(keys[grown], (kept + due)[grown])
+        many = kept + due
+        moves = (5 * many > 4 * room) | (4 * many < room)
+        begin[moves] = self._anew(keys[moves], many[moves])
         source, target = expand(alive, kept), expand(begin, kept)
         for column in self.columns():
             column[target] = column[source]
