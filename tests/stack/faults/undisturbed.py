@@ -18,6 +18,7 @@ from atipico.registry.shelf import versions
 from atipico.sources import make
 
 AT_ONCE = 1000  # rows; about two days of this world
+_AHEAD = 100  # times as many
 
 
 class Expected(NamedTuple):
@@ -56,8 +57,13 @@ class Undisturbed:
         return self._ids[row]
 
     def get(self, id: int) -> Expected | None:
-        """What becomes of the sample of an id; None for one that is not among the first samples nor near them."""
-        if id not in self._by_id:
+        """What becomes of the sample of an id; None for one that is not among the first samples nor near them.
+
+        Ids grow along the source.
+        """
+        for _ in range(_AHEAD):
+            if id in self._by_id or (self._ids and self._ids[-1] > id):
+                break
             self._more()
         return self._by_id.get(id)
 
