@@ -168,6 +168,10 @@ def test_an_offset_of_another_log_is_gone_and_never_another_record(tmp_path):
         with pytest.raises(LogGone) as gone:
             other.read(wrong, "m", 100)
         assert (gone.value.oldest, gone.value.end) == (other.oldest, other.end)
+    with pytest.raises(LogGone):
+        other.read(other.end + 1, "m", 100, until=other.end + 2)
+    assert other.read(other.end, "m", 100, until=other.end + 2).after == other.end
+    assert other.read(other.end, "m", 100, until=other.oldest).after == other.end
 
 
 def test_deleted_segments_are_gone_and_the_rest_is_read(tmp_path):

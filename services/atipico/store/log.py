@@ -127,7 +127,7 @@ class Log:
         Raises LogGone when no record starts at the offset.
         """
         found: list[bytes] = []
-        size, upto = 0, self.synced if until is None else max(offset, min(until, self.synced))
+        size, upto = 0, self.synced if until is None else min(max(offset, until), self.synced)
         wanted = {name.encode() for name in ([measurements] if isinstance(measurements, str) else measurements)}
         for after, record in self._walk(offset, upto, wanted):
             if record is not None:

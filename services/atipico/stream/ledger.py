@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -76,9 +77,11 @@ class Ledger:
         self._write(self._marks[:-1])
 
     def go_back(self, mark: Mark) -> None:
-        """Have a mark that `before` gave be the newest."""
+        """Have a mark that `before` gave be the newest: until the next one is made, if the disk does not take that."""
         earlier = self._marks[: self._marks.index(mark)] if mark in self._marks else []
-        self._write([*earlier, mark])
+        self._marks = [*earlier, mark]
+        with contextlib.suppress(OSError):
+            self._write(self._marks)
 
     def _write(self, marks: list[Mark]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,7 @@ class Pending:
     def __init__(self, most: int) -> None:
         self._most, self._bytes = most, 0
         self.sent = self.taken = 0  # samples of this session so far, and those of them that were answered
+        self._done = 0  # those of them whose answers were dealt with
         self._samples: deque[tuple[str, int]] = deque()  # head of the outcome, time
         self._blocks: deque[tuple[int, int]] = deque()  # `taken` once the agent has worked on a block, its bytes
         self._marks: deque[Mark] = deque()  # one for each snapshot that was asked for
@@ -41,6 +42,11 @@ class Pending:
             return self._changed.wait_for(
                 lambda: len(self._samples) < self._most and self._bytes < MOST_BYTES, timeout_s
             )
+
+    def wait_for_all(self, timeout_s: float) -> bool:
+        """Whether all that was sent is answered, and the answers dealt with, at the latest after `timeout_s`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._done == self.sent, timeout_s)
 
     def add(self, samples: list[tuple[str, int]], size: int = 0) -> None:
         """Samples that are about to be sent, in their order. size: bytes of their points and of the labels with them.
@@ -76,6 +82,12 @@ class Pending:
                 self._bytes -= self._blocks.popleft()[1]
             self._changed.notify()
         return rows
+
+    def done(self) -> None:
+        """All answers so far are dealt with."""
+        with self._changed:
+            self._done = self.taken
+            self._changed.notify()
 
     def snapshot_asked(self) -> bool:
         """Whether a snapshot is still to come or to be committed; one at a time, so that a large one sets the pace."""

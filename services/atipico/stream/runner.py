@@ -91,8 +91,10 @@ class JobRunner:
 
     def _begin(self, link: Link) -> tuple[Mark, Section | None]:
         """Have the agent know what it knew at a mark; the mark, and what to send again of what came behind it."""
-        if back := self._back:
-            self._go_back(back.mark)
+        back, self._back = self._back, None
+        if back:  # should the agent be killed now, what came late comes late again
+            self._ledger.go_back(back.mark)
+            REWINDS.labels(self._job.name).inc()
         link.begin(self._job.name, self._job.labels.stream if self._job.labels else "")
         mark = self._ledger.newest()
         try:
@@ -105,15 +107,6 @@ class JobRunner:
         again = back.again if back else self._begun_before(mark)
         self._log.info("begins", session=link.session, offset=mark.offset, again=again.samples if again else 0)
         return mark, again
-
-    def _go_back(self, mark: Mark) -> None:
-        """Have a mark be the newest. Should the agent be killed now, what came late comes late again."""
-        try:
-            self._ledger.go_back(mark)
-        except OSError as error:
-            raise NotYet(f"job {self._job.name} can't go back for what came late: {error}") from error
-        self._back = None
-        REWINDS.labels(self._job.name).inc()
 
     def _begun_before(self, mark: Mark) -> Section | None:
         """What a mark does not know of a section that was sent before it was made."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from atipico.stream.ledger import LONG_AGO, Mark
 from atipico.stream.outgoing import Outgoing, Reader
-from atipico.stream.store import LogBlock
+from atipico.stream.store import LogBlock, LogGone
 
 Read = Callable[[int, int], LogBlock]  # from an offset to no farther than another
 
@@ -44,8 +44,21 @@ class Section(NamedTuple):
         yield self.sent[split:], None
 
 
+def pieces(sent: list[Outgoing], size: int) -> Iterator[list[Outgoing]]:
+    """The same in pieces of about `size` bytes of points, as a block of the log is: none fills an agent's queue."""
+    start = length = 0
+    for at, one in enumerate(sent, 1):
+        length += len(one.point)
+        if length >= size or at == len(sent):
+            yield sent[start:at]
+            start, length = at, 0
+
+
 def section(read: Read, reader: Reader, mark: Mark, end: int, most: int | None) -> Section | None:
-    """The section from a mark to an offset; None when it has more than `most` bytes. Raises what `read` does."""
+    """The section from a mark to an offset; None when it has more than `most` bytes.
+
+    Raises what `read` does, LogGone also where the log ends before.
+    """
     found, offset, size = list[tuple[Outgoing, int]](), mark.offset or 0, 0
     end = max(end, mark.until)
     while offset < end:
@@ -56,6 +69,8 @@ def section(read: Read, reader: Reader, mark: Mark, end: int, most: int | None) 
             return None
         sent = [one for one in reader.read(block.lines) if known is None or one.clock > known]
         found += [(one, offset) for one in sent]
+        if block.after <= offset:
+            raise LogGone(f"the log ends at {block.end}, before offset {end}", offset)
         offset = block.after
     found.sort(key=lambda one: one[0].place)
     floor = mark.floor if mark.until else LONG_AGO

@@ -10,18 +10,17 @@ from typing import NamedTuple
 import structlog
 
 from atipico import logs
-from atipico.metrics import SAMPLES_IN, TOO_LATE
+from atipico.metrics import SAMPLES_IN
 from atipico.registry.jobs import Job
 from atipico.stream.ledger import Ledger, Mark
 from atipico.stream.link import Link
 from atipico.stream.outgoing import Outgoing
-from atipico.stream.section import Section
+from atipico.stream.section import Section, pieces
 from atipico.stream.settings import HostSettings
 from atipico.stream.source import WAIT_S, Source
 from atipico.stream.store import LogGone
 from atipico.stream.taker import Taker
 
-_AT_ONCE = 2000  # samples of a section
 DRAIN_S = 3.0  # after SIGTERM, for what was sent
 
 
@@ -67,7 +66,7 @@ class Sender:
                 self._taker.commit(Mark(came.begin))
             self._send(came.sent, came.begin, came.after)
             offset = came.after
-            if back := self._way_back(offset, idle=not came.sent):
+            if back := self._way_back(offset, not came.sent, stop):
                 return back
         if offset is not None:
             self._drain(offset)
@@ -127,34 +126,35 @@ class Sender:
     def _send_again(self, again: Section, stop: threading.Event) -> None:
         """Send a section, with the mark that can be made in its midst."""
         for part, mark in again.parts(self._job.allowed_late):
-            for at in range(0, len(part), _AT_ONCE):
-                while not self._pending.wait_for_room(WAIT_S):
-                    if self._ended(stop):
-                        return
-                self._send(part[at : at + _AT_ONCE], again.begin, again.end)
+            for piece in pieces(part, self._settings.block):
+                while not (ended := self._ended(stop)) and not self._pending.wait_for_room(WAIT_S):
+                    pass
+                if ended:
+                    return
+                self._send(piece, again.begin, again.end)
             if mark and not self._ended(stop):
                 self._ask_snapshot(mark)
         self._soon = self._pending.sent + sum(bool(one.head) for one in part)
 
-    def _way_back(self, offset: int, idle: bool) -> Back | None:
+    def _way_back(self, offset: int, idle: bool, stop: threading.Event) -> Back | None:
         """Where to go back to for what came late; None while there is nothing, or it is too soon, or no way.
+
+        Only once all answers are there: one that came later still may belong before the others.
 
         Unless none come, as many samples come first as were sent again behind the mark in the midst: so at most two in
         three are sent again, and no section is much longer than what is allowed to be late.
         """
         if not self._taker.late or not (idle or self._pending.sent >= self._soon):
             return None
-        clock, samples = self._taker.take_late()
-        mark, again = self._ledger.before(clock), None
-        try:
-            again = mark and self._source.section(mark, offset, self._settings.rewind_most)
-            why = (
-                f"more than {self._settings.rewind_most} bytes of log came since" if mark else "no mark lies before it"
-            )
-        except LogGone as error:
-            why = str(error)
-        if mark and again:
-            return Back(mark, again)
-        TOO_LATE.labels(self._job.name).inc(samples)
-        self._log.warning("late, and what was scored after it stays as it is", samples=samples, clock=clock, why=why)
+        while not self._pending.wait_for_all(WAIT_S):
+            if self._ended(stop):
+                return None
+        while self._taker.late:
+            mark, why = self._taker.late.mark(), f"more than {self._settings.rewind_most} bytes of log came since"
+            try:
+                if mark and (again := self._source.section(mark, offset, self._settings.rewind_most)):
+                    return Back(mark, again)
+            except LogGone as error:
+                why = str(error)
+            self._taker.late.give_up(mark, why)
         return None

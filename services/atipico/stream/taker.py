@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 
 import structlog
 
 from atipico import logs
 from atipico.errors import NotYet, Refused
-from atipico.metrics import HOPS, LAG, LOST, RETRIES, SAMPLES_OUT, TOO_LATE
+from atipico.metrics import HOPS, LAG, LOST, RETRIES, SAMPLES_OUT
 from atipico.registry.jobs import Job
+from atipico.stream.late import Latecomers
 from atipico.stream.ledger import Ledger, Mark
 from atipico.stream.link import Link
 from atipico.stream.outcomes import OutcomeLines
@@ -28,8 +28,7 @@ class Taker:
     """Takes the answers of one connection in, in a thread of its own.
 
     ended: why no more is taken in. kept: whether the newest snapshot and its mark are on disk. again: how many samples
-    at the begin of the connection are sent in the order of the job's clock. late: clocks of those that came late and
-    that the job should go back for.
+    at the begin of the connection are sent in the order of the job's clock. late: what the job should go back for.
     """
 
     def __init__(
@@ -42,7 +41,7 @@ class Taker:
         self._thread = threading.Thread(target=self._run, name=f"answers {job.name}", daemon=True)
         self.ended: BaseException | None = None
         self.kept, self.again = True, 0
-        self.late = deque[int]()
+        self.late = Latecomers(job, ledger)
         self._out, self._lag = SAMPLES_OUT.labels(job.name), LAG.labels(job.name)
 
     def start(self) -> None:
@@ -53,11 +52,6 @@ class Taker:
         self._stop.set()
         self._link.close()
         self._thread.join()
-
-    def take_late(self) -> tuple[int, int]:
-        """The earliest clock of what came late, ns, and of how many samples; they are dealt with then."""
-        late = [self.late.popleft() for _ in range(len(self.late))]  # more may come meanwhile
-        return min(late), len(late)
 
     def commit(self, mark: Mark) -> bool:
         """Whether the disk took the mark; when it is full the job goes on with the mark it has."""
@@ -90,21 +84,15 @@ class Taker:
                 self._write(rows)
             for number, row in enumerate(rows, first):
                 if row.late is not None:
-                    self._note_late(row.late.clock, row.late.behind, number < self.again)
-
-    def _note_late(self, clock: int, behind: int, again: bool) -> None:
-        """A sample came late. again: it did so also in its order, so that no mark lies before it."""
-        if behind <= self._job.allowed_late and not again:
-            self.late.append(clock)
-        else:
-            TOO_LATE.labels(self._job.name).inc()
+                    self.late.note(row.late, number < self.again)
+            self.pending.done()
 
     def _take_response(self, response: Response) -> None:
         kind = response.WhichOneof("message")
         if kind == "snapshot":
             mark = self.pending.snapshot_mark()
             snapshot = response.snapshot.snapshot.decode()  # empty when the agent's disk is full
-            self.kept = bool(snapshot) and self.commit(mark._replace(snapshot=snapshot))
+            self.kept = bool(snapshot) and not self.late and self.commit(mark._replace(snapshot=snapshot))
             self.pending.snapshot_taken()
         elif kind == "error":
             raise Refused(f"agent: {response.error.error}")
