@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
+from atipico.agent.checkpoints import KEPT
 from atipico.agent.server import listen, serve
 from atipico.agent.work import SumWork
 from atipico.agent.works import Attached, Works
@@ -327,6 +328,29 @@ def test_without_rewind_the_state_stays_and_an_older_restore_is_ignored(connect)
     second.points([point(6, heat=1.0)])
 
     assert scores(second.answers(1))[0].score == pytest.approx(0.07)
+
+
+def test_only_a_host_that_goes_back_is_told_what_came_late(works):
+    times = (0, 10, 5)
+
+    for given, late in (({"rewind": "yes"}, [False, False, True]), ({}, [False] * 3)):
+        answers = works.open({"job": "watched", **given}, Connection()).answers([point(at, heat=1.0) for at in times])
+        works.open({"job": "watched", "rewind": "yes"}, Connection())  # which forgets them
+        told = [read_answer(answer) for answer in answers]
+        assert [one.late is not None for one in told] == late
+        assert told[2].score.why.startswith("late ")
+
+
+def test_a_checkpoint_that_a_host_goes_back_to_again_and_again_stays(works):
+    first = works.open({"job": "watched", "rewind": "yes"}, Connection())
+    first.answers(heats(0, 100))
+    kept = first.snapshot()
+
+    for _ in range(2 * KEPT):
+        again = works.open({"job": "watched", "rewind": "yes"}, Connection())
+        again.restore(kept)
+        again.answers(heats(100, 200))
+        assert again.snapshot() != kept
 
 
 def test_a_torn_checkpoint_is_told_and_not_taken(connect, tmp_path):

@@ -72,5 +72,13 @@ class Checkpoints:
             raise Refused(f"checkpoint {path} is torn: its {len(data)} bytes are not those that were written")
         return data[_HASH_BYTES:]
 
+    def drop_behind(self, number: int) -> None:
+        """One is gone back to: what came behind is undone, and no longer one of those that are kept.
+
+        The newest stays, as ids grow.
+        """
+        for later in [id for id in self.ids() if id > number][:-1]:
+            self._path(later).unlink(missing_ok=True)
+
     def _path(self, number: int) -> Path:
         return self.folder / f"{number}.checkpoint"

@@ -59,15 +59,19 @@ class JobWork:
         shape, other = ([one.features, one.labels, one.detector, one.clock, one.every] for one in (mine, job))
         return shape == other
 
-    def answers(self, points: Sequence[bytes], scorer: Scorer | None) -> list[bytes]:
-        """One answer a sample that can be read, in their order; labels have none. scorer: None for a detector."""
+    def answers(self, points: Sequence[bytes], scorer: Scorer | None, tell_late: bool = False) -> list[bytes]:
+        """One answer a sample that can be read, in their order; labels have none. scorer: None for a detector.
+
+        tell_late: to a host that goes back for what came late; any other would write it down as fields of an outcome.
+        """
         block = _read(points, self._known.needs, self.job.labels.stream if self.job.labels else "")
         self.live = True
         told = judged(self._known, scorer, block.times, block.groups, block.columns, _labels(block))
         answers = _answers(block, told.scores, self._writer)
-        clock = block.columns[self.job.clock] if self.job.clock else block.times
-        for row, behind in told.late.items():
-            answers[row] += late_mark(Late(int(clock[row] or 0), behind))
+        if tell_late:
+            clock = block.columns[self.job.clock] if self.job.clock else block.times
+            for row, behind in told.late.items():
+                answers[row] += late_mark(Late(int(clock[row] or 0), behind))
         return answers
 
     def snapshot(self) -> bytes:
@@ -85,6 +89,7 @@ class JobWork:
         except ValueError as error:
             raise Refused(f"job {self.job.name}: {snapshot[:80]!r} is no snapshot of ours") from error
         self._known.restore(self._checkpoints.load(number))
+        self._checkpoints.drop_behind(number)
 
 
 def knowledge(job: Job, folder: Path | None = None) -> Plan | Watch:

@@ -30,7 +30,7 @@ class Attached:
 
     def answers(self, points: Sequence[bytes]) -> list[bytes]:
         with self._mine() as work:
-            answers = work.answers(points, self._scorer)
+            answers = work.answers(points, self._scorer, tell_late=self._rewinds)
         self._in.inc(len(answers))
         self._out.inc(len(answers))
         return answers
