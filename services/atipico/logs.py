@@ -12,9 +12,9 @@ import re
 import sys
 import threading
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TextIO, cast
 
 import orjson
 import structlog
@@ -42,19 +42,36 @@ def start(part: str) -> None:
         id = _request.get()
         return {**head, "part": part, "event": event.pop("event"), **({"request_id": id} if id else {}), **event}
 
+    said = cast(TextIO, _WhereThereIsRoom(sys.stderr))
     first: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper("iso", utc=True), of_part]
     last: list[Any] = [_for_people()] if here else [structlog.processors.format_exc_info, _for_programs]
     structlog.configure(
         processors=[*first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(said),
         cache_logger_on_first_use=True,
     )
-    others = logging.StreamHandler(sys.stderr)
+    others = logging.StreamHandler(said)
     named = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     others.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[named, *last], foreign_pre_chain=first))
     logging.basicConfig(level=max(least, logging.WARNING), handlers=[others], force=True)
     threading.excepthook = _thread_ended
+
+
+class _WhereThereIsRoom:
+    """A stream on a disk that may be full: words are lost then, and nobody who says something fails of it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            return self._stream.write(text)
+        return 0
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def _for_people() -> Any:

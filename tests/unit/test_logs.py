@@ -104,3 +104,28 @@ def test_a_line_for_programs_is_shown_in_words_and_others_stay(monkeypatch):
     assert "tries=3" in shown
     assert not {"{", "pump"} & {*shown, *shown.split()}
     assert [logs.in_words(other) for other in ("plain", "5", '{"x": 1}')] == ["plain", "5", '{"x": 1}']
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is this test's full disk")
+def test_a_log_that_has_no_room_costs_the_words_and_nothing_else():
+    code = (
+        "import logging, structlog\n"
+        "from atipico import logs\n"
+        "logs.start('pump')\n"
+        "for _ in range(3):\n"
+        "    structlog.get_logger().error('no room')\n"
+        "    logging.getLogger('other').error('none here')\n"
+        "print('went on')\n"
+    )
+
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-u", "-c", code],
+            env={**os.environ, "PYTHONPATH": str(SERVICES)},
+            stdout=subprocess.PIPE,
+            stderr=full,
+            timeout=60,
+            check=False,
+        )
+
+    assert done.stdout == b"went on\n"

@@ -170,8 +170,8 @@ def _sits(port: int, mode: str, for_s: float) -> Occupant | None:
 
 
 def disk_full(chain: Chain, stream: str, part: str, rng: random.Random, lengths: Lengths) -> str:
-    """The folder that a part writes takes no byte more. The classifier writes its log and its heartbeat only."""
-    disks = [chain.disks[part]] + ([chain.disks["logs"]] if part == "classifier" else [])
+    """The folder that a part writes takes no byte more, nor do the logs. The classifier writes its heartbeat only."""
+    disks = [chain.disks[part], chain.disks["logs"]]
     with contextlib.ExitStack() as over:
         for disk in disks:
             over.enter_context(disk.full([psutil.Process(chain.pid(part))]))

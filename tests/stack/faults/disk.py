@@ -6,7 +6,6 @@ import contextlib
 import os
 import resource
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,17 +13,6 @@ import psutil
 
 _ROOM = "2g"  # of each; what is not written takes no memory
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-def can_mount() -> bool:
-    """Whether this machine lets us mount a small disk of memory."""
-    if os.geteuid() != 0:
-        return False
-    with tempfile.TemporaryDirectory() as folder:
-        if not _mount(Path(folder), "1m"):
-            return False
-        subprocess.run(["umount", "-l", folder], capture_output=True, check=False)
-    return True
 
 
 class Disk:
