@@ -125,11 +125,10 @@ def measure(keys: int, warm_rate: float, warm_s: float, rate: float, seconds: fl
         pids, before = stack.pids(), stack.scored()
         say(f"{before} scored; now {seconds:g} s at {rate:g}/s")
         seen = watch(stack, seconds)
-        grown = [_grown(part, rows) for part, rows in seen.items()]
         if other := {part for part, pid in stack.pids().items() if pids.get(part) != pid}:
             raise Refused(f"{', '.join(sorted(other))} began anew meanwhile; see why")
         after = stack.scored()
-        return grown, after - before, after
+        return grown(seen), after - before, after
 
 
 def watch(stack: Stack, seconds: float) -> dict[str, list[tuple[float, float]]]:
@@ -161,6 +160,11 @@ def _backlog(stack: Stack) -> float:
     return float(max((v for k, v in beat["values"].items() if k.startswith("atipico_backlog")), default=0.0))
 
 
+def grown(seen: dict[str, list[tuple[float, float]]]) -> list[Grown]:
+    """What became of each part's memory: (when, MB) as `watch` saw it."""
+    return [_grown(part, rows) for part, rows in seen.items()]
+
+
 def _grown(part: str, rows: list[tuple[float, float]]) -> Grown:
     first, last = rows[0][0], rows[-1][0]
     third = (last - first) / 3
@@ -169,8 +173,8 @@ def _grown(part: str, rows: list[tuple[float, float]]) -> Grown:
     return Grown(part, base, end, max(size for _, size in rows))
 
 
-def table(grown: list[Grown]) -> str:
-    rows = [f"{one.part:12} {one.base:11.1f} {one.end:10.1f} {one.times:7.3f} {one.most:8.1f}" for one in grown]
+def table(parts: list[Grown]) -> str:
+    rows = [f"{one.part:12} {one.base:11.1f} {one.end:10.1f} {one.times:7.3f} {one.most:8.1f}" for one in parts]
     return "\n".join([f"{'memory MB':12} {'first third':>11} {'last third':>10} {'times':>7} {'most':>8}", *rows])
 
 
@@ -192,10 +196,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=900.0, help="how long at that rate")
     parser.add_argument("--most", type=float, default=1.1, help="how many times its memory a part may have at the end")
     given = parser.parse_args()
-    grown, scored, _ = measure(given.keys, given.warm_rate, given.warm, given.rate, given.seconds)
-    print(table(grown))
+    parts, scored, _ = measure(given.keys, given.warm_rate, given.warm, given.rate, given.seconds)
+    print(table(parts))
     print(f"{scored} samples scored behind the warm-up, {scored / given.seconds:.0f} a second")
-    late = [one.part for one in grown if one.times > given.most]
+    late = [one.part for one in parts if one.times > given.most]
     if late:
         print(f"grown to more than {given.most:g} times: {', '.join(late)}")
     return int(bool(late))
