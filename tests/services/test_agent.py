@@ -336,9 +336,8 @@ def test_only_a_host_that_goes_back_is_told_what_came_late(works):
     for given, late in (({"rewind": "yes"}, [False, False, True]), ({}, [False] * 3)):
         answers = works.open({"job": "watched", **given}, Connection()).answers([point(at, heat=1.0) for at in times])
         works.open({"job": "watched", "rewind": "yes"}, Connection())  # which forgets them
-        told = [read_answer(answer) for answer in answers]
-        assert [one.late is not None for one in told] == late
-        assert told[2].score.why.startswith("late ")
+        assert [read_answer(answer)[2] is not None for answer in answers] == late
+        assert scores(answers)[2].why.startswith("late ")
 
 
 def test_a_checkpoint_that_a_host_goes_back_to_again_and_again_stays(works):

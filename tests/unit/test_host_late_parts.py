@@ -26,7 +26,7 @@ from atipico.wire.snapshot import Snapshot
 from atipico.wire.udf_pb2 import Response
 
 JOB = Job("sales", "sums", "sales", ())
-SCORE = Score(0.25, 0.5, False, "test@1", True, "")
+SCORE = Score(0.25, 0.5, False, "test@1", True, "late 5 s")
 
 
 def mark(offset: int, clock: int) -> Mark:
@@ -158,7 +158,9 @@ def sent(*sizes: int) -> list[Outgoing]:
 def test_a_section_is_sent_in_pieces_as_large_as_a_block_of_the_log():
     some = sent(40, 40, 40, 300, 10)
 
-    assert list(pieces(some, 100)) == [some[:3], some[3:4], some[4:]]
+    points = [[one.point for one in part] for part in (some[:3], some[3:4], some[4:])]
+    assert [piece.points for piece in pieces(some, 100)] == points
+    assert [time for piece in pieces(some, 100) for _, time in piece.heads] == [0, 1, 2, 3, 4]
     assert list(pieces([], 100)) == []
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from atipico.stream.ledger import LONG_AGO, Mark
-from atipico.stream.outgoing import Outgoing, Reader
+from atipico.stream.outgoing import Outgoing, Points, Reader
 from atipico.stream.store import LogBlock, LogGone
 
 Read = Callable[[int, int], LogBlock]  # from an offset to no farther than another
@@ -44,13 +44,14 @@ class Section(NamedTuple):
         yield self.sent[split:], None
 
 
-def pieces(sent: list[Outgoing], size: int) -> Iterator[list[Outgoing]]:
+def pieces(sent: list[Outgoing], size: int) -> Iterator[Points]:
     """The same in pieces of about `size` bytes of points, as a block of the log is: none fills an agent's queue."""
     start = length = 0
     for at, one in enumerate(sent, 1):
         length += len(one.point)
         if length >= size or at == len(sent):
-            yield sent[start:at]
+            some = sent[start:at]
+            yield Points([(one.head, one.time) for one in some if one.head], [one.point for one in some])
             start, length = at, 0
 
 
@@ -67,7 +68,7 @@ def section(read: Read, reader: Reader, mark: Mark, end: int, most: int | None) 
         size += len(block.lines)
         if most is not None and size > most:
             return None
-        sent = [one for one in reader.read(block.lines) if known is None or one.clock > known]
+        sent = [one for one in reader.placed(block.lines) if known is None or one.clock > known]
         found += [(one, offset) for one in sent]
         if block.after <= offset:
             raise LogGone(f"the log ends at {block.end}, before offset {end}", offset)

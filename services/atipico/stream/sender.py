@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import structlog
@@ -14,7 +13,7 @@ from atipico.metrics import SAMPLES_IN
 from atipico.registry.jobs import Job
 from atipico.stream.ledger import Ledger, Mark
 from atipico.stream.link import Link
-from atipico.stream.outgoing import Outgoing
+from atipico.stream.outgoing import Points
 from atipico.stream.section import Section, pieces
 from atipico.stream.settings import HostSettings
 from atipico.stream.source import WAIT_S, Source
@@ -66,7 +65,7 @@ class Sender:
                 self._taker.commit(Mark(came.begin))
             self._send(came.sent, came.begin, came.after)
             offset = came.after
-            if back := self._way_back(offset, not came.sent, stop):
+            if back := self._way_back(offset, not came.sent.points, stop):
                 return back
         if offset is not None:
             self._drain(offset)
@@ -110,18 +109,17 @@ class Sender:
         self._link.ask_snapshot()
         self._unmarked = 0
 
-    def _send(self, sent: Sequence[Outgoing], begin: int, after: int) -> None:
+    def _send(self, sent: Points, begin: int, after: int) -> None:
         """Send what is between two offsets of the log; a label is answered by nothing."""
-        if not sent:
+        heads, points = sent
+        if not points:
             return
-        heads = [(one.head, one.time) for one in sent if one.head]
-        points = [one.point for one in sent]
         id = logs.batch(self._link.session, self._pending.sent, len(heads))
         self._log.debug("sends", request_id=id, log_from=begin, log_to=after)
         self._in.inc(len(heads))
         self._pending.add(heads, sum(map(len, points)))
         self._link.send_points(points)
-        self._unmarked += len(sent)
+        self._unmarked += len(points)
 
     def _send_again(self, again: Section, stop: threading.Event) -> None:
         """Send a section, with the mark that can be made in its midst."""

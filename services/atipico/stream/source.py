@@ -9,7 +9,7 @@ import structlog
 from atipico.metrics import BACKLOG, LOST
 from atipico.registry.jobs import Job
 from atipico.stream.ledger import Mark
-from atipico.stream.outgoing import Outgoing, Reader
+from atipico.stream.outgoing import Points, Reader
 from atipico.stream.section import Section, section
 from atipico.stream.settings import HostSettings
 from atipico.stream.store import LogBlock, LogGone, StoreClient
@@ -20,7 +20,7 @@ WAIT_S = 0.5  # for something new
 class Came(NamedTuple):
     """What a piece of the log holds for a job: from the offset `begin` to `after`."""
 
-    sent: list[Outgoing]
+    sent: Points
     begin: int
     after: int
 
@@ -46,7 +46,7 @@ class Source:
             LOST.labels("log gone before it was read").inc()
             log = structlog.get_logger("host").bind(job=job.name)
             log.error("samples are lost to retention", offset=offset, oldest=error.oldest)
-            return Came([], error.oldest, error.oldest)
+            return Came(Points([], []), error.oldest, error.oldest)
         self.unread = block.end - block.after
         self._backlog.set(self.unread)
         return Came(self._reader.read(block.lines), block.begin, block.after)

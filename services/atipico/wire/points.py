@@ -171,16 +171,11 @@ def late_mark(late: Late) -> bytes:
     return Point(fieldsInt={_CLOCK: late.clock, _BEHIND: late.behind}).SerializeToString()
 
 
-class Answer(NamedTuple):
-    """late: None for a sample that came in its order."""
+def read_answer(data: bytes) -> tuple[int, Score, Late | None]:
+    """A sample's time, ns, its score, and if it came late that; a missing field has its type's empty value.
 
-    time: int
-    score: Score
-    late: Late | None
-
-
-def read_answer(data: bytes) -> Answer:
-    """What an answer tells; a missing field has its type's empty value."""
+    What came late says so in `why` too: where that is empty nothing is looked for.
+    """
     point = Point.FromString(data)
     doubles, texts, bools = point.fieldsDouble, point.fieldsString, point.fieldsBool
     score = Score(
@@ -191,6 +186,9 @@ def read_answer(data: bytes) -> Answer:
         bools.get("scored", False),
         texts.get("why", ""),
     )
+    return point.time, score, _late(point) if score.why else None
+
+
+def _late(point: Point) -> Late | None:
     ints = point.fieldsInt
-    late = Late(ints.get(_CLOCK, 0), ints[_BEHIND]) if _BEHIND in ints else None
-    return Answer(point.time, score, late)
+    return Late(ints.get(_CLOCK, 0), ints[_BEHIND]) if _BEHIND in ints else None
