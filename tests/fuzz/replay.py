@@ -10,11 +10,11 @@ from pathlib import Path
 from fuzz.quiet import be_quiet
 from fuzz.targets import load
 
-_SLOW_S = 5.0
+_SLOW_S = 10.0
 
 
 def replay(name: str, files: list[Path]) -> list[Path]:
-    """Those that fail, each with its trace on standard error. One that takes longer than 5 s fails."""
+    """Those that fail, each with its trace on standard error. One that takes longer than 10 s fails."""
     target, failed = load(name), []
     for file in files:
         begun = time.monotonic()

@@ -22,7 +22,7 @@ from fuzz.targets import TARGETS
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
 AT_ONCE = 2
-_LONGEST_S = 5  # of one input
+_LONGEST_S = 10  # of one input
 _MEMORY_MB = 1024
 _SHOWN = 2500
 _MOST_KEPT = 40  # new files of one target

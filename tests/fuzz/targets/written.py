@@ -37,13 +37,13 @@ def attack(data: bytes) -> None:
     os.environ["ATIPICO_RUN"] = str(folder)
     databases = Databases(StoreSettings(data=str(folder / "data"), series=50, fields=20))
     try:
-        _check(databases, data)
+        check(databases, data)
     finally:
         databases.close()
         shutil.rmtree(folder)
 
 
-def _check(databases: Databases, body: bytes) -> None:
+def check(databases: Databases, body: bytes) -> None:
     database = databases.get("atipico")
     written = database.write(body)
     parsed = parse(body, now=_NOW, known=None)
