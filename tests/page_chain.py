@@ -66,7 +66,8 @@ class Chain:
 
     def write(self, *lines: str) -> None:
         url = f"http://127.0.0.1:{self.ports['store']}/write?db=atipico"
-        answer = requests.post(url, "\n".join(lines).encode(), timeout=10)
+        headers = {"Authorization": f"Token {(self.run / 'token').read_text().strip()}"}
+        answer = requests.post(url, "\n".join(lines).encode(), timeout=10, headers=headers)
         assert answer.status_code == 204, answer.text
 
     def pay(self, amount: float, customer: int = 7, terminal: int = 3) -> int:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import requests
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from atipico import secret
 from atipico.page.service import create_app as page_app
 from atipico.page.settings import PageSettings
 from atipico.store.api import create_app as store_app
@@ -43,11 +44,14 @@ def serving(app: Any, port: int = 0) -> Iterator[str]:
 class Pair:
     """A store in a folder, and a page over it. asked: the queries that the store got."""
 
-    def __init__(self, store: str, page: str, asked: list[str]) -> None:
+    def __init__(self, store: str, page: str, asked: list[str], token: str) -> None:
         self.store, self.page, self.asked = store, page, asked
+        self._headers = {"Authorization": f"Token {token}"}
 
     def write(self, *lines: str) -> None:
-        answer = requests.post(f"{self.store}/write?db=atipico", "\n".join(lines).encode(), timeout=10)
+        answer = requests.post(
+            f"{self.store}/write?db=atipico", "\n".join(lines).encode(), timeout=10, headers=self._headers
+        )
         assert answer.status_code == 204, answer.text
 
     def get(self, path: str, status: int = 200, **params: Any) -> Any:
@@ -65,7 +69,8 @@ def pair(folder: Path, **settings: Any) -> Iterator[Pair]:
     store_settings = StoreSettings(data=str(folder / "data"))
     databases = Databases(store_settings)
     asked: list[str] = []
-    inner = store_app(databases, store_settings).wsgi_app
+    secret.make(folder / "token")
+    inner = store_app(databases, store_settings, folder / "token").wsgi_app
 
     def counted(environ: dict[str, Any], start_response: Any) -> Any:
         asked.append(environ["PATH_INFO"])
@@ -74,7 +79,7 @@ def pair(folder: Path, **settings: Any) -> Iterator[Pair]:
     with serving(counted) as store:
         page = page_app(PageSettings(store_url=store, every=0.1, **settings))
         with serving(page) as url:
-            yield Pair(store, url, asked)
+            yield Pair(store, url, asked, secret.read(folder / "token"))
     databases.close()
 
 

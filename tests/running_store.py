@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -39,6 +40,10 @@ class RunningStore:
             )
         until(self._answers)
         return self
+
+    def let_in(self, run: Path) -> None:
+        """Have a run folder know this store's token."""
+        shutil.copy(self.folder / "run" / "token", run / "token")
 
     def kill(self) -> None:
         """As a crash does it."""

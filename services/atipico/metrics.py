@@ -22,6 +22,7 @@ from prometheus_client import REGISTRY, Counter, Gauge, disable_created_metrics
 from prometheus_client.metrics_core import SummaryMetricFamily
 from prometheus_client.registry import Collector
 
+from atipico import secret
 from atipico.config import run_dir
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody reads
@@ -177,7 +178,7 @@ def start_beating(part: str, every_s: float = 1.0, store: str = "") -> None:
 
 def post(url: str, line: str) -> None:
     """Write one line, never by a proxy. Raises OSError when it is not taken within a second."""
-    token = run_dir() / "token"
-    headers = {"Authorization": f"Token {token.read_text().strip()}"} if token.is_file() else {}
+    token = secret.read_if_there(run_dir() / "token")
+    headers = {"Authorization": f"Token {token}"} if token else {}
     with build_opener(ProxyHandler({})).open(Request(url, line.encode(), headers), timeout=1.0):  # noqa: S310
         pass

@@ -76,6 +76,7 @@ def _answers(url: str) -> bool:
 def client(store, classifier, tmp_path, monkeypatch):
     """A client of a new database."""
     monkeypatch.setenv("ATIPICO_RUN", str(tmp_path))
+    store.let_in(tmp_path)
     database = f"of {tmp_path.name}"
     client = Client(store.url, classifier, database)
     client.query(f'CREATE DATABASE "{database}"')
@@ -430,10 +431,11 @@ class Recorder(BaseHTTPRequestHandler):
     def log_message(self, *words: object) -> None: ...
 
 
-@pytest.mark.parametrize(("given", "sent"), [(None, "Token of-the-run"), ("mine", "Token mine")])
+@pytest.mark.parametrize(("given", "sent"), [(None, "Token of-the-run-folder"), ("mine", "Token mine")])
 def test_the_run_folders_token_goes_along_unless_another_is_given(tmp_path, monkeypatch, given, sent):
     monkeypatch.setenv("ATIPICO_RUN", str(tmp_path))
-    (tmp_path / "token").write_text("of-the-run\n")
+    (tmp_path / "token").write_text("of-the-run-folder\n")
+    (tmp_path / "token").chmod(0o600)
     seen: list[str] = []
     with HTTPServer(("127.0.0.1", 0), type("Handler", (Recorder,), {"seen": seen})) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
@@ -447,13 +449,14 @@ def test_the_run_folders_token_goes_along_unless_another_is_given(tmp_path, monk
 
 def test_the_run_folders_token_is_told_to_this_machine_only(tmp_path, monkeypatch):
     monkeypatch.setenv("ATIPICO_RUN", str(tmp_path))
-    (tmp_path / "token").write_text("secret\n")
+    (tmp_path / "token").write_text("secret-of-this-run\n")
+    (tmp_path / "token").chmod(0o600)
 
     far = Client("http://influx.example:8086")
     near = Client("http://localhost:8086")
 
     assert "Authorization" not in far._store._session.headers
-    assert near._store._session.headers["Authorization"] == "Token secret"
+    assert near._store._session.headers["Authorization"] == "Token secret-of-this-run"
 
 
 def test_the_ports_come_from_the_environment_as_those_of_the_parts_do(monkeypatch):

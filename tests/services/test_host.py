@@ -172,6 +172,7 @@ def test_a_store_that_wants_the_token_gets_it_also_when_it_is_made_later(run, tm
     store = run([pump(at) for at in range(5)], script=lambda _, h: OK if h["Authorization"] == right else (401, b"{}"))
     until(lambda: store.asked > 2)
     token.write_text("0123456789abcdef\n")
+    token.chmod(0o600)
     until(lambda: len(store.taken) >= 5)
 
     assert store.times() == list(range(5))

@@ -34,6 +34,7 @@ def store(tmp_path_factory):
 def client(store, tmp_path, monkeypatch):
     """A client of a new database."""
     monkeypatch.setenv("ATIPICO_RUN", str(tmp_path))
+    store.let_in(tmp_path)
     client = Client(store.url, database=f"of {tmp_path.name}")
     client.query(f'CREATE DATABASE "{client.database}"')
     return client

@@ -12,7 +12,7 @@ import orjson
 import pytest
 import requests
 
-from atipico import config
+from atipico import config, secret
 from atipico.store.api import create_app
 from atipico.store.databases import Databases
 from atipico.store.settings import StoreSettings
@@ -288,7 +288,7 @@ def test_on_loopback_a_page_of_another_site_may_not_write(client):
 def test_bound_elsewhere_writing_needs_the_token_and_reading_does_not(made, tmp_path):
     client, _ = made(host="0.0.0.0")
     path = tmp_path / "run" / "token"
-    token = path.read_text()
+    token = path.read_text().strip()
 
     def status(**headers) -> int:
         return write(client, b"m v=1 1", **headers).status_code
@@ -302,6 +302,43 @@ def test_bound_elsewhere_writing_needs_the_token_and_reading_does_not(made, tmp_
     dropped = client.post("/query?q=DROP%20DATABASE%20atipico").json["results"][0]
     assert "read only" in dropped["error"]
     assert lines(client, "m") != b""
+
+
+LABEL = b"labels,source=m id=1i,label=1i 1"
+
+
+@pytest.mark.parametrize("line", [LABEL, b"my_labels id=1i,label=1i 1", b"  " + LABEL, b"m v=1 1\nm v=2 2\n" + LABEL])
+@pytest.mark.parametrize("path", ["/write?db=atipico", "/api/v2/write?bucket=atipico"])
+def test_labels_are_told_by_who_knows_the_token_on_loopback_too(made, tmp_path, line, path):
+    client, _ = made()
+    secret.make(tmp_path / "run" / "token")
+    token = secret.read(tmp_path / "run" / "token")
+
+    refused = [write(client, line, path, **headers) for headers in ({}, {"Authorization": "Token wrong"})]
+    before = [lines(client, name) for name in ("m", "labels", "my_labels")]
+    taken = write(client, line, path, Authorization=f"Token {token}")
+
+    assert [answer.status_code for answer in refused] == [401, 401]
+    assert b"labels are told by who knows the token" in refused[0].data
+    assert before == [b"", b"", b""], "nothing of it is taken"
+    assert taken.status_code == 204
+
+
+def test_labels_by_a_password_as_influxdbs_clients_send_it(made, tmp_path):
+    client, _ = made()
+    secret.make(tmp_path / "run" / "token")
+    token = secret.read(tmp_path / "run" / "token")
+
+    assert write(client, LABEL, f"/write?db=atipico&u=any&p={token}").status_code == 204
+    assert write(client, LABEL, "/write?db=atipico&u=any&p=wrong").status_code == 401
+
+
+def test_without_a_token_nobody_tells_labels_and_samples_go_on(made):
+    client, _ = made()
+
+    assert write(client, LABEL, Authorization="Token ").status_code == 401
+    assert write(client, b'm v=1,why="the labels" 1').status_code == 204
+    assert lines(client, "m") == b'm v=1,why="the labels" 1\n'
 
 
 def test_a_failure_within_is_told_without_its_trace(made, monkeypatch):

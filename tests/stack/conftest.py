@@ -67,7 +67,10 @@ class Stack:
         return result.get("series", [])
 
     def write(self, lines: bytes, db: str = "atipico") -> None:
-        with urlopen(Request(f"{self.url('store')}/write?db={db}", lines, method="POST"), timeout=30) as answer:
+        headers = {"Authorization": f"Token {(self.run / 'token').read_text().strip()}"}
+        with urlopen(
+            Request(f"{self.url('store')}/write?db={db}", lines, headers, method="POST"), timeout=30
+        ) as answer:
             assert answer.status == 204
 
     def scores(self, where: str = "time > 0") -> int:

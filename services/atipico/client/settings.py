@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from atipico import secret
 from atipico.config import Seconds, Settings, run_dir
 from atipico.errors import Refused
 
@@ -46,8 +47,10 @@ class ClientSettings(Settings):
         path = Path(self.token_file) if self.token_file else run_dir() / "token" if is_local(url) else None
         if path is None or not (self.token_file or path.is_file()):
             return ""
+        if not self.token_file:
+            return secret.read(path)
         try:
-            return path.read_text().strip()
+            return path.read_text().strip()  # how it is kept is up to who named it
         except OSError as error:
             raise Refused(
                 f"token file {path}: {error.strerror}; give token= or another ATIPICO_CLIENT_TOKEN_FILE"

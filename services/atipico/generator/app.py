@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from atipico import logs
+from atipico import logs, secret
 from atipico.config import load, run_dir
 from atipico.errors import Refused
 from atipico.generator.pace import Pace, Rate, Speed
@@ -71,8 +71,7 @@ def _work(
     settings: GeneratorSettings, stop: threading.Event, halt: threading.Event
 ) -> tuple[list[Stream], list[Sender], list[Spool]]:
     """Into each spool until `stop`, out of it until `halt`."""
-    token_file = run_dir() / "token"
-    token = token_file.read_text().strip() if token_file.is_file() else None
+    token = secret.read_if_there(run_dir() / "token") or None
     streams: list[Stream] = []
     senders: list[Sender] = []
     spools: list[Spool] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
+from atipico import secret
 from atipico.config import load, run_dir
 from atipico.errors import Refused
 from atipico.lab.settings import LabSettings
@@ -24,10 +25,9 @@ def check_installed() -> None:
 def token() -> str:
     """The run folder's. Raises Refused where there is none yet."""
     path = run_dir() / "token"
-    try:
-        return path.read_text().strip()
-    except OSError as error:
-        raise Refused(f"{path}: {error.strerror}; `atipico up --lab` makes it") from error
+    if not path.is_file():
+        raise Refused(f"{path} is not there; `atipico up --lab` makes it")
+    return secret.read(path)
 
 
 def address() -> str:

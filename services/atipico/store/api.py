@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -39,11 +40,11 @@ _NO_HEADER = re.compile(r"[^ -~]")  # a refused line that is told again may hold
 _say = structlog.get_logger("store")
 
 
-def create_app(databases: Databases, settings: StoreSettings) -> Flask:
-    """The application; `databases` stay open as long as it is served."""
+def create_app(databases: Databases, settings: StoreSettings, token: Path | None = None) -> Flask:
+    """The application; `databases` stay open as long as it is served. token: its file, the run folder's unless told."""
     app = Flask("atipico.store")
     app.url_map.merge_slashes = False  # //write is no route, and needs no redirect
-    guard = Guard(None if is_loopback(settings.host) else run_dir() / "token")
+    guard = Guard(token or run_dir() / "token", open=is_loopback(settings.host))
     app.register_blueprint(api_write.blueprint(databases, guard, settings.body))
     app.register_blueprint(api_log.blueprint(databases, most_waiting=max(1, settings.threads // 2)))
 
@@ -78,7 +79,7 @@ def create_app(databases: Databases, settings: StoreSettings) -> Flask:
             raise Refused('missing required parameter "q"')
         if request.method == "POST":
             guard.check_site(request)
-        changes = request.method == "POST" and guard.knows(request)
+        changes = request.method == "POST" and guard.may_change(request)
         kind = request.accept_mimetypes.best_match(["application/json", *TYPES])
         csv = kind in TYPES
         database, epoch = request.values.get("db"), request.values.get("epoch") or ("ns" if csv else None)

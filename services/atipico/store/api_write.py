@@ -42,7 +42,9 @@ def blueprint(databases: Databases, guard: Guard, most: int) -> Blueprint:
         database, begun = databases.get(name), time.monotonic()
         if policy not in _POLICIES:
             raise Refused(f"retention policy not found: {policy}")
-        written = database.write(read_body(request, most), unit)
+        body = read_body(request, most)
+        guard.check_lines(request, body)
+        written = database.write(body, unit)
         HOPS.took("write", time.monotonic() - begun)
         if complaint := written.complaint():
             raise Refused(complaint)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from atipico import logs
+from atipico import logs, secret
 from atipico.errors import NotYet, Refused
 from atipico.wire.log import BEGIN, END, NEXT
 
@@ -114,9 +114,8 @@ class StoreClient:
             raise NotYet(f"store at {self._host}:{self._port}: {error or type(error).__name__}; is it up?") from error
 
     def _token(self) -> dict[str, str]:
-        if not self._token_file.is_file():
-            return {}
-        return {"Authorization": f"Token {self._token_file.read_text().strip()}"}
+        token = secret.read_if_there(self._token_file)
+        return {"Authorization": f"Token {token}"} if token else {}
 
     def _told(self, answer: http.client.HTTPResponse, data: bytes) -> str:
         said = data[:_SHOWN].decode(errors="replace").strip()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
 import shutil
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from atipico import secret
 from atipico.config import home
 from atipico.engines.embedded import processes
 from atipico.engines.embedded.down import refuse_foreign
@@ -45,10 +44,8 @@ def make_folder(run: Path) -> None:
     refuse_foreign(run)
     if not any(run.iterdir()):
         run.chmod(0o700)
-    token = run / "token"
-    if not token.exists():
-        with os.fdopen(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
+    secret.make(run / "token")
+    secret.read(run / "token")  # one that others can read ends the start, with the cure
 
 
 def write_jobs(run: Path, like_payments: str | None) -> None:
