@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 import orjson
 import psutil
@@ -22,7 +22,7 @@ from prometheus_client import REGISTRY, Counter, Gauge, disable_created_metrics
 from prometheus_client.metrics_core import SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-from atipico import secret
+from atipico import secret, tls
 from atipico.config import run_dir
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody reads
@@ -156,11 +156,13 @@ def beat(path: Path) -> None:
 def start_beating(part: str, every_s: float = 1.0, store: str = "") -> None:
     """Show from a daemon thread that this process lives: the file `every_s`, the row every other time.
 
-    store: where the row goes; else http://127.0.0.1:ATIPICO_STORE_PORT. While nobody takes it there it is left out.
+    store: where the row goes; else 127.0.0.1:ATIPICO_STORE_PORT. While nobody takes it there it is left out.
     """
     path = beat_path(part)
     path.parent.mkdir(parents=True, exist_ok=True)
-    url = f"{store or 'http://127.0.0.1:' + (os.environ.get('ATIPICO_STORE_PORT') or '8086')}/write?db=atipico"
+    url = (
+        f"{store or f'{tls.scheme()}://127.0.0.1:' + (os.environ.get('ATIPICO_STORE_PORT') or '8086')}/write?db=atipico"
+    )
     process = psutil.Process()
     started = int(process.create_time() * 1e9)
 
@@ -180,5 +182,6 @@ def post(url: str, line: str) -> None:
     """Write one line, never by a proxy. Raises OSError when it is not taken within a second."""
     token = secret.read_if_there(run_dir() / "token")
     headers = {"Authorization": f"Token {token}"} if token else {}
-    with build_opener(ProxyHandler({})).open(Request(url, line.encode(), headers), timeout=1.0):  # noqa: S310
+    handlers = [ProxyHandler({}), *([HTTPSHandler(context=tls.context())] if url.startswith("https:") else [])]
+    with build_opener(*handlers).open(Request(url, line.encode(), headers), timeout=1.0):  # noqa: S310
         pass

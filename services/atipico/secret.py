@@ -32,17 +32,21 @@ def make(path: Path) -> None:
 
 def read(path: Path) -> str:
     """The secret. Raises Refused when it is too short, or when others on this machine can read or change it."""
-    try:
-        mode, text = path.stat().st_mode & 0o777, path.read_text().strip()
-    except OSError as error:
-        raise Refused(f"{path}: {error.strerror}") from error
-    if mode & 0o077:
-        raise Refused(
-            f"{path} is open to others (mode {mode:o}); `chmod 600 {path}`, or remove it and a new one is made"
-        )
+    refuse_open(path)
+    text = path.read_text().strip()
     if len(text) < _LEAST:
         raise Refused(f"{path} holds no token of {_LEAST} characters or more; delete it and a new one is made")
     return text
+
+
+def refuse_open(path: Path) -> None:
+    """Raises Refused when others on this machine can read or change the file, or it is not there."""
+    try:
+        mode = path.stat().st_mode & 0o777
+    except OSError as error:
+        raise Refused(f"{path}: {error.strerror}") from error
+    if mode & 0o077:
+        raise Refused(f"{path} is open to others (mode {mode:o}); `chmod 600 {path}`, and a new one if they saw it")
 
 
 def read_if_there(path: Path) -> str:

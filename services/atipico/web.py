@@ -15,7 +15,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import structlog
 from prometheus_client import make_wsgi_app
 
-from atipico import logs
+from atipico import logs, tls
 from atipico.bodies import bodies_first
 from atipico.connections import end_silent
 from atipico.errors import Refused
@@ -157,6 +157,7 @@ def serve(
     from atipico.one_process import OneProcess
 
     refuse_busy_port(part, host, port)
+    proof = tls.files()
     server = OneProcess(
         part,
         address=host,
@@ -169,13 +170,15 @@ def serve(
         backpressure=_CONNECTIONS,
         log_level="error",
         log_dictconfig=_LOGGING,
+        ssl_cert=proof and proof.cert,
+        ssl_key=proof and proof.key,
     )
     server.stopping = stopping
     inside = Inside(whole_bodies_only(app))
     bounded = with_request_id(bodies_first(inside, body, threads))
     served = local_hosts_only(own_pages_only(bounded, visited), host)
     end_silent(port)
-    _say.info("listens", host=host, port=port)
+    _say.info("listens", host=host, port=port, tls=proof is not None)
     server.serve(target_loader=lambda: served, wrap_loader=False)
     return inside.requests
 

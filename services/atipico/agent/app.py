@@ -10,7 +10,7 @@ from types import FrameType
 from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
-from atipico import logs
+from atipico import logs, tls
 from atipico.agent.server import Sessions, listen, serve
 from atipico.agent.session import Open
 from atipico.agent.work import SumWork
@@ -74,6 +74,9 @@ def _work(settings: AgentSettings, scorer: str | None) -> Open:
         if scorer not in SCORERS:
             raise Refused(f"no scorer {scorer!r} that works alone{nearest(scorer, SCORERS)}")
         return lambda options, session: SumWork(SCORERS[scorer]())
-    url, timeout_s = f"http://{settings.classifier_host}:{settings.classifier_port}", settings.classifier_timeout
+    url, timeout_s = (
+        f"{tls.scheme()}://{settings.classifier_host}:{settings.classifier_port}",
+        settings.classifier_timeout,
+    )
     run = run_dir()
     return Works(run / "jobs", run / "agent", lambda job, stop: HttpScorer(url, job.model, timeout_s, stop)).open

@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from atipico import tls
 from atipico.client.settings import is_local
 from atipico.errors import NotYet, Refused
 
@@ -24,6 +25,8 @@ class Far:
     def __init__(self, name: str, url: str, token: str, timeout_s: float, cure: str) -> None:
         self.name, self.url, self._timeout_s, self._cure = name, url, timeout_s, cure
         self._session = requests.Session()
+        if authority := tls.authority():
+            self._session.verify = str(authority)
         self._session.trust_env = not is_local(url)  # a proxy does not know this machine's loopback
         if token:
             self._session.headers["Authorization"] = f"Token {token}"

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from atipico import secret
+from atipico import secret, tls
 from atipico.config import Seconds, Settings, run_dir
 from atipico.errors import Refused
 
@@ -35,10 +35,10 @@ class ClientSettings(Settings):
         return url.rstrip("/")
 
     def store(self) -> str:
-        return self.store_url or f"http://127.0.0.1:{self.store_port}"
+        return self.store_url or f"{tls.scheme()}://127.0.0.1:{self.store_port}"
 
     def classifier(self) -> str:
-        return self.classifier_url or f"http://127.0.0.1:{self.classifier_port}"
+        return self.classifier_url or f"{tls.scheme()}://127.0.0.1:{self.classifier_port}"
 
     def token_for(self, url: str) -> str:
         """The token that was given; else the run folder's, which is told to this machine only."""

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from atipico import tls
 from atipico.config import PACKAGE, Bytes, Seconds, Settings
 from atipico.errors import Refused
 
@@ -54,7 +55,7 @@ class StoreSettings(BaseModel):
         return url.rstrip("/")
 
     def address(self) -> str:
-        return self.url or f"http://127.0.0.1:{os.environ.get('ATIPICO_STORE_PORT') or 8086}"
+        return self.url or f"{tls.scheme()}://127.0.0.1:{os.environ.get('ATIPICO_STORE_PORT') or 8086}"
 
 
 def _payments_and_machine() -> dict[str, StreamSettings]:

@@ -9,7 +9,7 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
-from atipico import logs
+from atipico import logs, tls
 from atipico.errors import NotYet, Refused
 
 _ABOUT_US = {401, 403, 404, 408, 429}  # who asks, or when; the lines are not what is wrong
@@ -29,7 +29,9 @@ class StoreWriter:
 
     def __init__(self, url: str, database: str, token: str | None, timeout_s: float) -> None:
         self._url, self._database = url, database
-        client = InfluxDBClient(url, token=token, org="atipico", timeout=round(timeout_s * 1000), enable_gzip=False)
+        client = InfluxDBClient(
+            url, token=token, org="atipico", timeout=round(timeout_s * 1000), enable_gzip=False, **_trust()
+        )
         self._api, self._headers = client.write_api(write_options=SYNCHRONOUS), client.api_client.default_headers
 
     def write(self, lines: bytes) -> None:
@@ -57,6 +59,11 @@ class StoreWriter:
             cure = "; is run/token the store's?" if status in (401, 403) else ""
             return NotYet(told + cure, _seconds((error.headers or {}).get("Retry-After")))
         return Refused(told)
+
+
+def _trust() -> dict[str, str]:
+    authority = tls.authority()
+    return {"ssl_ca_cert": str(authority)} if authority else {}
 
 
 def _seconds(retry_after: str | None) -> float:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 import orjson
 
+from atipico import tls
 from atipico.errors import NotYet, Refused
 from atipico.wire.influxql import write
 from atipico.wire.influxql.tree import Statement
@@ -42,7 +43,7 @@ class Influx:
     def __init__(self, url: str, database: str, timeout_s: float, user: str = "", password: str = "") -> None:
         parts = urlsplit(url)
         self.url, self._database, self._timeout_s = url, database, timeout_s
-        self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._secure = parts.scheme == "https"
         self._host, self._path = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
         self._headers = {"Content-Type": "application/x-www-form-urlencoded"}
         if user:
@@ -100,7 +101,12 @@ class Influx:
         return answer, answer.read()
 
     def _connect(self) -> http.client.HTTPConnection:
-        connection = self._local.connection = self._kind(self._host, timeout=self._timeout_s)
+        connection: http.client.HTTPConnection
+        if self._secure:
+            connection = http.client.HTTPSConnection(self._host, timeout=self._timeout_s, context=tls.context())
+        else:
+            connection = http.client.HTTPConnection(self._host, timeout=self._timeout_s)
+        self._local.connection = connection
         return connection
 
     def _drop(self) -> None:

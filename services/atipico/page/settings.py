@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from atipico import tls
 from atipico.config import PACKAGE, Seconds, Settings
 from atipico.wire.sample import ID_FIELDS
 
@@ -40,4 +41,4 @@ class PageSettings(Settings):
 
     def address(self) -> str:
         """The store's address, without a slash at its end."""
-        return self.store_url or f"http://{self.store_host}:{self.store_port}"
+        return self.store_url or f"{tls.scheme()}://{self.store_host}:{self.store_port}"

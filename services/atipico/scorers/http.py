@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 import structlog
 
-from atipico import logs
+from atipico import logs, tls
 from atipico.errors import NotYet, Refused
 from atipico.metrics import HOPS, RETRIES
 from atipico.ports import ModelInfo, Scored
@@ -54,6 +54,7 @@ class HttpScorer:
     def __init__(self, url: str, model: str, timeout_s: float, stop: threading.Event) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
+        self._secure = parts.scheme == "https"
         self._url, self._model, self._timeout_s, self._stop = url, model, timeout_s, stop
         self._connection: http.client.HTTPConnection | None = None
         self._info: ModelInfo | None = None
@@ -190,7 +191,7 @@ class HttpScorer:
     def _ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
         try:
             if self._connection is None:
-                self._connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+                self._connection = tls.connection(self._host, self._port, self._timeout_s, self._secure)
             about = logs.request()
             self._connection.request(
                 method, path, body, {**(headers or {}), **({logs.REQUEST_ID: about} if about else {})}

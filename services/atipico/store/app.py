@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from atipico import logs, secret
+from atipico import logs, secret, tls
 from atipico.config import load, run_dir
 from atipico.metrics import say_left, start_beating
 from atipico.store.api import create_app
@@ -19,7 +19,7 @@ def run(port: int | None = None, host: str | None = None, data: Path | str | Non
     logs.start("store")
     settings = load(StoreSettings, port=port, host=host, data=str(data) if data else None)
     refuse_busy_port("store", settings.host, settings.port)  # before the log is read, which may take a while
-    start_beating("store", store=f"http://127.0.0.1:{settings.port}")
+    start_beating("store", store=f"{tls.scheme()}://127.0.0.1:{settings.port}")
     secret.make(run_dir() / "token")  # labels need it
     databases = Databases(settings)
     app, tidy = create_app(databases, settings), Tidy(databases, settings)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from atipico import logs, secret
+from atipico import logs, secret, tls
 from atipico.errors import NotYet, Refused
 from atipico.wire.log import BEGIN, END, NEXT
 
@@ -102,7 +102,7 @@ class StoreClient:
     def _ask(self, method: str, path: str, body: bytes | None = None) -> tuple[http.client.HTTPResponse, bytes]:
         try:
             if self._connection is None:
-                self._connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+                self._connection = tls.connection(self._host, self._port, self._timeout_s)
                 self._headers = self._token()
             about = logs.request()
             headers = {**self._headers, logs.REQUEST_ID: about} if about else self._headers

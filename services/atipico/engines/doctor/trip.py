@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
+from atipico import tls
 from atipico.errors import AtipicoError, NotYet
 from atipico.features.plan import Plan
 from atipico.registry.jobs import Job
@@ -98,7 +99,7 @@ def _log(port: int, job: Job, measurement: str, offset: str, wait_s: float) -> t
 
 
 def _ask(port: int, method: str, path: str, body: bytes | None = None) -> tuple[bytes, http.client.HTTPMessage]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10.0)
+    connection = tls.connection("127.0.0.1", port, 10.0)
     try:
         connection.request(method, path, body)
         answer = connection.getresponse()

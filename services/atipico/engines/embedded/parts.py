@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from atipico import tls
 from atipico.config import PACKAGE, home, run_dir, socket_path
 from atipico.engines.embedded.probes import Probe, answers, beats, listens
 from atipico.errors import Refused
@@ -44,14 +45,14 @@ def port(part: Served) -> int:
 
 def url(part: Served) -> str:
     """Where a part answers on this machine."""
-    return f"http://127.0.0.1:{port(part)}"
+    return f"{'http' if part == 'lab' else tls.scheme()}://127.0.0.1:{port(part)}"
 
 
 def embedded() -> list[Part]:
     """All parts, in the order in which they start; they stop in the reverse one. The lab where its folder was made."""
     agent, jobs, streams = socket_path("agent"), run_dir() / "jobs", run_dir() / "generator.toml"
     models = Path(os.environ.get("ATIPICO_CLASSIFIER_MODELS") or home() / "models")
-    lab = [Part("lab", answers(port("lab"), "/api"), url("lab"))] if "lab" in served() else []
+    lab = [Part("lab", answers(port("lab"), "/api", secure=False), url("lab"))] if "lab" in served() else []
     return [
         Part("store", answers(port("store"), "/ping"), url("store")),
         Part("classifier", answers(port("classifier"), "/-/ready"), url("classifier"), reads=(models,)),

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from atipico import tls
 from atipico.metrics import beat_path
 
 Probe = Callable[[int], bool]
@@ -18,19 +19,19 @@ _PATIENCE_S = 0.5
 FRESH_S = 5.0  # a heartbeat older than this is no sign of life
 
 
-def answers(port: int, path: str) -> Probe:
-    """GET http://127.0.0.1:`port``path` is answered with 2xx."""
+def answers(port: int, path: str, secure: bool | None = None) -> Probe:
+    """GET 127.0.0.1:`port``path` is answered with 2xx; secure: by https, unless told as this run's services are."""
 
     def probe(pid: int) -> bool:
-        answer = fetch(port, path, _PATIENCE_S)
+        answer = fetch(port, path, _PATIENCE_S, secure)
         return answer is not None and 200 <= answer[0] < 300
 
     return probe
 
 
-def fetch(port: int, path: str, patience_s: float) -> tuple[int, bytes] | None:
-    """Status and body that http://127.0.0.1:`port``path` answers; None when it does not. Never by a proxy."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience_s)
+def fetch(port: int, path: str, patience_s: float, secure: bool | None = None) -> tuple[int, bytes] | None:
+    """Status and body that 127.0.0.1:`port``path` answers; None when it does not. Never by a proxy."""
+    connection = tls.connection("127.0.0.1", port, patience_s, secure)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
