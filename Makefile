@@ -39,6 +39,10 @@ requirements: ## compile the pins again, newest first (CONSTRAINTS=FILE holds so
 	$(COMPILE) -c requirements-dev.txt pyproject.toml -o requirements.txt
 	$(COMPILE) -c requirements-dev.txt pyproject.toml --extra lab -o requirements-lab.txt
 
+audit: ## ask the advisory service about every pin in requirements*.txt (needs the network)
+	./setup.sh requirements-dev.txt
+	.venv/bin/python .ci/audit.py requirements.txt requirements-lab.txt requirements-dev.txt
+
 fixtures: ## keep a file of each kind that this version writes, for the tests of later ones
 	./setup.sh requirements-dev.txt
 	.venv/bin/python tests/fixtures/make.py

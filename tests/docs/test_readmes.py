@@ -32,6 +32,7 @@ SEEN_ELSEWHERE = {  # command -> why it is not typed here
     "./down.sh": "typed by it at the end",
     "./test.sh": "what runs this very test",
     "./test.sh tests/unit -k name": "the same",
+    "make audit": "needs the network; test_audit.py tries what it does with the answer",
     "make": "shows help; its commands are those of ./up.sh, ./down.sh and ./test.sh",
     "make dashboards": "test_grafana.py holds the tracked files to what it writes",
     ".venv/bin/python bench/chain.py": "minutes; test_bench.py tries its parts",
