@@ -101,6 +101,13 @@ b = true
 b != true
 s = 'ho'
 s != 'ho'
+s =~ /h/
+s !~ /^h/
+s =~ /^$/ OR h = 'a'
+f =~ /1/
+f !~ /1/
+nothing =~ /x/
+nothing !~ /x/
 nothing = 'x'
 nothing != 'x'
 nothing > 3
@@ -234,6 +241,7 @@ def _nested(draw):
     inner_windows = draw(st.one_of(st.just(""), st.sampled_from(["5s", "10s"])))
     folds = inner_windows or draw(st.booleans())
     of = _fold() if folds else st.sampled_from(["f", "i", "f", "f + i"])
+    of = st.one_of(of, of, of, _fold().flatmap(_step)) if inner_windows else of
     outer_tags = draw(_by_outer)
     more = draw(st.sampled_from([[], [], ["h"], ["h", "k"]]))
     alike = not set(more) - set(outer_tags)

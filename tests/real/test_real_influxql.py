@@ -15,7 +15,7 @@ from influxql_cases import BOTH_REFUSE, EPOCHS, LINES, REFUSED, STATEMENTS
 from statements import points, statements
 
 RECORDED = Path(__file__).parents[1] / "contract" / "influxql.json"
-ROUNDS = int(os.environ.get("ATIPICO_FUZZ_ROUNDS", "120"))  # of 12 statements each; a minute or two
+ROUNDS = int(os.environ.get("ATIPICO_FUZZ_ROUNDS", "200"))  # of 12 statements each; a minute or two
 SEED = int(os.environ.get("ATIPICO_FUZZ_SEED", "1"))
 
 
@@ -102,7 +102,8 @@ def test_random_statements_about_random_points_get_one_answer_or_a_refusal(both)
             ours, real = (answer.body for answer in beside.query(q).values())
             if _refusal(ours):
                 asked["refused by both" if _refusal(real) else "refused by ours"] += 1
-                assert _refusal(real) or "spoken here" in _refusal(ours), f"{q}\nours: {ours}\nreal: {real}\n{lines}"
+                fine = _refusal(real) or "spoken here" in _refusal(ours) or not real["results"][0].get("series")
+                assert fine, f"{q}\nours: {ours}\nreal: {real}\n{lines}"
             else:
                 assert same(ours, real), f"{q}\nours: {ours}\nreal: {real}\n{lines}"
                 asked["same"] += 1

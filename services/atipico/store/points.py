@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from atipico.store.span import Span
@@ -35,13 +35,17 @@ class Windows:
 
 @dataclass(frozen=True)
 class Scope:
-    """Which points a statement looks at, and how it divides them. names: the tags that it groups by, sorted."""
+    """Which points a statement looks at, and how it divides them.
+
+    names: the tags that it groups by, sorted. span: the windows that it makes. reach: no point beyond is read.
+    """
 
     names: tuple[str, ...]
     span: Span
     windows: Windows | None
     descending: bool
     fill: Fill
+    reach: Span = field(default_factory=Span)
 
     @property
     def start(self) -> int:
@@ -50,9 +54,13 @@ class Scope:
 
     def wider(self) -> Scope:
         """One window more on the side where reading begins: what a step from point to point starts from."""
+        return replace(self, span=self.wider_by(1))
+
+    def wider_by(self, windows: int) -> Span:
+        """The times with some windows more on the side where reading begins."""
         if self.windows is None:
-            return self
-        low, high, width = self.span.low, self.span.high, self.windows.width
+            return self.span
+        low, high, more = self.span.low, self.span.high, windows * self.windows.width
         if self.descending:
-            return replace(self, span=Span(low, None if high is None else high + width))
-        return replace(self, span=Span(None if low is None else low - width, high))
+            return Span(low, None if high is None else high + more)
+        return Span(None if low is None else low - more, high)

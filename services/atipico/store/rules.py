@@ -68,6 +68,18 @@ class Together:
             self._look(value, wild=True)
 
     @property
+    def before(self) -> int:
+        """How many windows before its first one the statement reads. Steps in steps count as one, as in InfluxDB."""
+        found = [0]
+        for call in self.calls:
+            match call:
+                case Call("moving_average", (_, Literal(int() as count))):
+                    found.append(count)
+                case Call(name) if name in STEPS:
+                    found.append(1)
+        return max(found)
+
+    @property
     def selects(self) -> bool:
         """Whether one function selects a point, so that other values of it may stand beside."""
         return len(self.calls) == 1 and self.calls[0].name in SELECTORS

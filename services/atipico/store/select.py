@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from atipico.errors import Refused
@@ -124,7 +125,8 @@ class Prepared:
         if around and fill.kind == "null":
             fill = Fill("none")  # what is empty has nothing for the statement around
         names = self._names(around) if around else self.tags
-        return Scope(tuple(names), span, self.windows, self.descending, fill)
+        scope = Scope(tuple(names), span, self.windows, self.descending, fill)
+        return replace(scope, reach=around.reach if around else scope.wider_by(self._asked.before))
 
     def _names(self, around: Scope) -> list[str]:
         return sorted({*self.tags, *around.names})

@@ -11,7 +11,6 @@ from atipico.store.functions import check_takes
 from atipico.store.groups import Points
 from atipico.store.points import Point, Scope, Stream
 from atipico.store.schema import Measurement
-from atipico.store.span import Span
 from atipico.store.where import Conditions
 from atipico.wire.influxql.tree import Call, Expression, Name
 
@@ -87,8 +86,8 @@ class Table:
         return stream
 
     def _points(self, scope: Scope) -> Points | None:
-        low, high = scope.span.low, scope.span.high
-        found = groups.points(self._measurement, self._conditions, Span(low, high), list(scope.names), self._pages)
+        span = scope.span.both(scope.reach)
+        found = groups.points(self._measurement, self._conditions, span, list(scope.names), self._pages)
         return found if found is not None and found.low <= found.high else None
 
 

@@ -5,6 +5,7 @@ SQL text holds only column names made of positions, and question marks; names an
 
 from __future__ import annotations
 
+import json
 import operator
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -36,7 +37,7 @@ class Conditions:
         self, where: Expression | None, measurement: Measurement, kinds: Mapping[str, str] | None = None
     ) -> None:
         """kinds: the types of names in all measurements that are read; what is a field in one is no tag in another."""
-        self._where = where
+        self._where, self._measurement = where, measurement
         self._fields = measurement.fields
         self._lacking = {name for name, kind in (kinds or {}).items() if kind != "tag"} - self._fields.keys()
         self._found: dict[tuple[str, str], set[str]] = {}
@@ -51,9 +52,8 @@ class Conditions:
         """Run each pattern once over the different values of its tag."""
         match value:
             case Binary("=~" | "!~", Name() as name, Regex(pattern)):
-                if self._field(name) is not None:
-                    raise Refused(f"a pattern on a field ({name.name}) is not spoken here yet; tags can be matched")
-                values = {one.tags.get(name.name, "") for one in series}
+                field = self._field(name)
+                values = {one.tags.get(name.name, "") for one in series} if field is None else self._texts(field)
                 self._found[name.name, pattern] = regex.matching(pattern, values)
             case Binary(_, left, right):
                 self._search(left, series)
@@ -69,10 +69,11 @@ class Conditions:
                 return plain
             case Binary(_, left, right) if self._lacks(left) or self._lacks(right):
                 return False
-            case Binary("=~", Name(name), Regex(pattern)):
-                return series.tags.get(name, "") in self._found[name, pattern]
-            case Binary("!~", Name(name), Regex(pattern)):
-                return series.tags.get(name, "") not in self._found[name, pattern]
+            case Binary("=~" | "!~" as op, Name() as name, Regex(pattern)):
+                field, found = self._field(name), self._found[name.name, pattern]
+                if field is None:
+                    return (series.tags.get(name.name, "") in found) == (op == "=~")
+                return _in_texts(op, field, found)
             case Binary(op, Name() as name, Literal(plain)) | Binary(op, Literal(plain), Name() as name):
                 op = op if value.left is name else _MIRRORED.get(op, op)
                 field = self._field(name)
@@ -84,6 +85,13 @@ class Conditions:
             case Name(name):
                 raise Refused(f"invalid condition expression: {name}")
         raise Refused("this condition is not spoken here yet; compare a tag or a field with a value")
+
+    def _texts(self, field: Field) -> set[str]:
+        """The different texts of a field; none when it holds something else."""
+        if field.type != "string":
+            return set()
+        sql = f"SELECT DISTINCT {field.column} FROM {self._measurement.table}"  # noqa: S608  # names of our own
+        return {text for (text,) in self._measurement.db.execute(sql) if text is not None}
 
     def _lacks(self, value: Expression) -> bool:
         """Whether it is a field that only other measurements have."""
@@ -130,6 +138,16 @@ def _on_field(op: str, field: Field, value: float | int | bool | str) -> Verdict
     if not isinstance(value, fits) or (ordered and isinstance(value, bool)) or (op in _ORDERED and not ordered):
         return False
     return Clause(f"{field.column} {op} ?", (value,))
+
+
+def _in_texts(op: str, field: Field, found: set[str]) -> Verdict:
+    """A row whose text a pattern found, or did not; one without a text fits neither."""
+    if field.type != "string":
+        return False
+    among, values = "IN (SELECT value FROM json_each(?))", (json.dumps(sorted(found)),)
+    if op == "=~":
+        return Clause(f"{field.column} {among}", values)
+    return Clause(f"{field.column} IS NOT NULL AND {field.column} NOT {among}", values, "AND")
 
 
 def _compare(op: str, left: float | str, right: float | str) -> bool:
