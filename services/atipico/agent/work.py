@@ -100,7 +100,7 @@ def knowledge(job: Job, folder: Path | None = None) -> Plan | Watch:
     pace = Pace(job.every, job.name) if job.every else None
     if job.detector:
         return Watch(job.detector, job.clock, pace)
-    return Plan(job.features, job.clock, job.labels, folder, pace)
+    return Plan(job.features, job.clock, job.labels, folder, pace, job.allowed_late)
 
 
 def judged(

@@ -29,14 +29,16 @@ class Begun(NamedTuple):
     """A block on its way through the stages.
 
     keyed: its samples by key, for each `by`. order: their clock, id and series in that order. now: the furthest clock
-    up to each sample, int64 (n,). slots: where each waits for its label, -1 for nowhere. placed: where samples, or
-    labels, are remembered, once that is known. reach: what was found out about windows so many ns long.
+    up to each sample, int64 (n,). allowed_late: ns behind that, for which labels are kept. slots: where each waits for
+    its label, -1 for nowhere. placed: where samples, or labels, are remembered, once that is known. reach: what was
+    found out about windows so many ns long.
     """
 
     block: Block
     keyed: Mapping[By, Keyed]
     order: Mapping[By, Mapping[str, np.ndarray]]
     now: np.ndarray
+    allowed_late: int
     slots: np.ndarray
     told: Told
     placed: dict[Of, Placed]
@@ -46,7 +48,7 @@ class Begun(NamedTuple):
         """The samples whose key has later ones already: row -> how far behind the furthest clock it came, ns."""
         came, behind = np.zeros(len(self.now), dtype=bool), self.now - self.block.clock
         for of, placed in self.placed.items():
-            if not of.labels and placed.late.any():
+            if not (of.labels or of.where) and placed.late.any():
                 came |= self.keyed[of.by].as_they_came(placed.late)
         return dict(zip(self.block.rows[came].tolist(), behind[came].tolist(), strict=True))
 

@@ -80,8 +80,11 @@ class Layout:
 
     @property
     def pools(self) -> tuple[Of, ...]:
-        """What is remembered."""
-        return tuple(dict.fromkeys(_of(spec) for spec in self.specs if spec.kind in FEATURES))
+        """What is remembered. Where a key has windows of some samples only, its newest one too, whatever that fulfils:
+        what it was told did not know of one that came late."""
+        pools = dict.fromkeys(_of(spec) for spec in self.specs if spec.kind in FEATURES)
+        some = dict.fromkeys(Of(False, of.by) for of in pools if not of.labels)
+        return tuple(pools | some)
 
     @property
     def by(self) -> tuple[By, ...]:
@@ -91,7 +94,7 @@ class Layout:
     def keep(self, of: Of) -> Keep:
         """What the windows over a pool can reach."""
         overs = [spec.over for spec in self.specs if spec.kind in FEATURES and _of(spec) == of]
-        return Keep(max(over.span for over in overs), max(over.samples for over in overs))
+        return Keep(max((over.span for over in overs), default=0), max((over.samples for over in overs), default=1))
 
     def begins(self, of: Of) -> int:
         """The stage from which on it can be told what a pool holds."""

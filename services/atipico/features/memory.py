@@ -30,11 +30,11 @@ _LONG_AGO = -MOST_CLOCK  # ns; before the first sample
 class Memory:
     """The pools of a job, block by block: `begin`, then for each stage `write` and `windows`, then `end`.
 
-    asleep: where keys sleep, None for nowhere.
+    asleep: where keys sleep, None for nowhere. allowed_late: how long labels are kept for samples that come late, ns.
     """
 
-    def __init__(self, layout: Layout, asleep: Asleep | None = None) -> None:
-        self._layout, self._labels, self._asleep = layout, layout.labels, asleep
+    def __init__(self, layout: Layout, asleep: Asleep | None = None, allowed_late: int = 0) -> None:
+        self._layout, self._labels, self._asleep, self._allowed_late = layout, layout.labels, asleep, allowed_late
         self._columns = {of: layout.columns(of) for of in layout.pools}
         self._begins = {of: layout.begins(of) for of in layout.pools}
         self._waits = [layout.waits(stage) for stage in range(len(layout.groups))]
@@ -100,7 +100,9 @@ class Memory:
         for reason, which in {"came again": repeats, "came late": (block.clock < now[1:]) & ~repeats}.items():
             if which.any():
                 OUT_OF_ORDER.labels(reason).inc(int(which.sum()))
-        return Begun(block, keyed, order, now[1:], *self._take_labels(block, keyed, now, repeats), placed, {})
+        return Begun(
+            block, keyed, order, now[1:], self._allowed_late, *self._take_labels(block, keyed, now, repeats), placed, {}
+        )
 
     def _take_labels(
         self, block: Block, keyed: Mapping[By, Keyed], now: np.ndarray, repeats: np.ndarray
@@ -151,7 +153,7 @@ class Memory:
         held = of.holds(values, len(keyed.order))[keyed.order]
         if not of.labels:
             return pool.add(keyed, begun.order[of.by], held)
-        pool.now = self._now
+        pool.now = self._now - self._allowed_late
         placed = pool.add(keyed, by_key(told.order, keyed), held)
         pool.order["born"][placed.at[held]] = self._waiting.ints["clock"][told.slots[keyed.order[held]]]
         return placed
@@ -214,7 +216,7 @@ class Memory:
         """What a window may still reach of labels depends on how far the stream is."""
         for of, pool in self._pools.items():
             if of.labels:
-                pool.now = self._now
+                pool.now = self._now - self._allowed_late
 
     def save(self) -> list[Any]:
         """Plain values that `restore` makes the same memory of. Raises NotYet when the disk does not take them."""

@@ -34,6 +34,7 @@ class Plan:
     clock: the field (int, ns) that windows run on, or "" for the sample's own time. labels: where the
     job's labels come from, None for a job without. folder: where keys sleep that are too many for the
     memory; None: they are forgotten. pace: what counts the gaps between samples that are not refused.
+    allowed_late: how far behind the furthest clock a sample finds the labels that there were then, ns.
     Raises Refused for features that can't be.
     """
 
@@ -44,10 +45,11 @@ class Plan:
         labels: LabelSpec | None = None,
         folder: Path | None = None,
         pace: Pace | None = None,
+        allowed_late: int = 0,
     ) -> None:
         self.columns = tuple(spec.name for spec in specs)
         self._layout = layout = Layout(specs, labels)
-        self._memory = Memory(layout, Asleep(folder) if folder else None)
+        self._memory = Memory(layout, Asleep(folder) if folder else None, allowed_late)
         self._wanted = Wanted(layout.numbers, layout.words, layout.by, clock, labels.id if labels else None)
         self.clock, self.numbers, self._pace = clock, layout.numbers, pace
         self.keys = tuple(dict.fromkeys(key for one in layout.by for key in one))

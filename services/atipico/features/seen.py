@@ -51,5 +51,5 @@ def _whole(begun: Begun, of: Of, pool: Pool) -> tuple[np.ndarray, np.ndarray]:
     late = (begun.block.clock < begun.now)[keyed.order].nonzero()[0]
     if len(late):  # what was forgotten before it came stays so, whether it still is there or not
         rows = keyed.order[late]
-        start[late] = np.maximum(start[late], pool.first_alive(keyed.codes[rows], begun.now[rows]))
+        start[late] = np.maximum(start[late], pool.first_alive(keyed.codes[rows], begun.now[rows] - begun.allowed_late))
     return start, end
