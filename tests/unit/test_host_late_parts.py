@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from atipico.errors import NotYet
+from atipico.features.plan import Plan
+from atipico.features.spec import parse_specs
 from atipico.registry.jobs import Job
 from atipico.stream.late import Latecomers
 from atipico.stream.ledger import Ledger, Mark
@@ -20,7 +22,7 @@ from atipico.stream.settings import HostSettings
 from atipico.stream.store import LogBlock, LogGone
 from atipico.stream.taker import Taker
 from atipico.wire.frames import Splitter, point_frames
-from atipico.wire.points import AnswerWriter, Late, late_mark, write_point
+from atipico.wire.points import AnswerWriter, Late, late_mark, read_points, write_point
 from atipico.wire.sample import Sample, Score
 from atipico.wire.snapshot import Snapshot
 from atipico.wire.udf_pb2 import Response
@@ -162,6 +164,17 @@ def test_a_section_is_sent_in_pieces_as_large_as_a_block_of_the_log():
     assert [piece.points for piece in pieces(some, 100)] == points
     assert [time for piece in pieces(some, 100) for _, time in piece.heads] == [0, 1, 2, 3, 4]
     assert list(pieces([], 100)) == []
+
+
+def test_samples_of_one_key_and_moment_are_sent_again_in_the_order_that_windows_have_them_in():
+    reader = Reader(JOB, OutcomeLines("sales", "scores"))
+
+    for number in range(20):
+        lines = f"sales,shop=a{number} card=1i,amount=2 5\nsales,shop=b{number} card=1i,amount=3 5\n"
+        placed = sorted(reader.placed(lines.encode()), key=lambda one: one.place)
+        read = read_points([one.point for one in placed], None)
+        plan = Plan(parse_specs({"many": {"count": "amount", "by": "card", "over": 5}}))
+        assert not plan.rows(read.times, read.groups, read.columns).late
 
 
 def test_a_host_that_is_told_to_stop_does_not_send_the_rest_of_a_section(ledger):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
-from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -15,6 +14,7 @@ from atipico.detectors.spec import DetectorSpec
 from atipico.errors import Refused
 from atipico.pace import Pace, clocks_of
 from atipico.ports import Judged
+from atipico.wire.points import series_of
 from atipico.wire.sample import Score, Value
 
 MOST_VALUE = 1e100  # either way: the squares of a full window stay finite
@@ -53,7 +53,7 @@ class Watch:
         keys = columns[spec.by] if spec.by else groups
         told = [self._refusal(columns, at) for at in range(len(times))]
         good = [at for at, why in enumerate(told) if not why]
-        numbers = {group: crc32(group.encode()) for group in set(groups)}
+        numbers = {group: series_of(group) for group in set(groups)}
         places: list[Any] = [(clock[at], times[at], numbers[groups[at]]) for at in good]
         kept: list[Any] = [keys[at] for at in good]
         values: list[list[Any]] = [[columns[name][at] for at in good] for name in spec.fields]

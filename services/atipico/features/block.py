@@ -8,11 +8,11 @@ from hashlib import blake2b
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from zlib import crc32
 
 import numpy as np
 
 from atipico.features.keys import Key
+from atipico.wire.points import series_of
 from atipico.wire.sample import Value
 
 MOST_VALUE = 1e100  # either way: the squares of a full window stay finite, as one that is not would spoil its key
@@ -138,7 +138,7 @@ class Wanted(NamedTuple):
 
 
 def _series(groups: Sequence[str]) -> np.ndarray:
-    numbers = {group: crc32(group.encode()) for group in set(groups)}
+    numbers = {group: series_of(group) for group in set(groups)}
     if len(numbers) == 1:
         return np.full(len(groups), numbers[groups[0]], dtype=np.int64)
     return np.array([numbers[group] for group in groups], dtype=np.int64)

@@ -10,25 +10,26 @@ from atipico.registry.jobs import Job
 from atipico.stream.ledger import LONG_AGO
 from atipico.stream.outcomes import OutcomeLines
 from atipico.wire import lines
-from atipico.wire.points import PointWriter
-from atipico.wire.sample import SOURCE_TAG, Sample
+from atipico.wire.points import PointWriter, group_of, series_of
+from atipico.wire.sample import SHARD_TAG, SOURCE_TAG, Sample
 
 
 class Outgoing(NamedTuple):
     """clock: the job's, ns; for a label that of the furthest sample before it. time: its own, ns.
 
-    head: measurement and tags of a sample's outcome; "" for a label, which has none.
+    head: measurement and tags of a sample's outcome; "" for a label, which has none. series: the number of its group.
     """
 
     clock: int
     time: int
     head: str
     point: bytes
+    series: int = 0
 
     @property
-    def place(self) -> tuple[int, bool, int, str]:
-        """By clock, time and tags; a label behind the samples of its clock, as it came behind one of them."""
-        return (self.clock, not self.head, self.time if self.head else 0, self.head)
+    def place(self) -> tuple[int, bool, int, int, str]:
+        """By clock, time and series; a label behind the samples of its clock, as it came behind one of them."""
+        return (self.clock, not self.head, self.time if self.head else 0, self.series, self.head)
 
 
 class Points(NamedTuple):
@@ -70,9 +71,10 @@ class Reader:
                     clock = self._furthest
                 self._furthest = max(self._furthest, clock)
                 head = self._outcomes.head(sample.measurement, sample.tags)
+                series = series_of(group_of(sample.tags, SHARD_TAG)[0])
             else:
-                clock, head = self._furthest, ""
-            placed.append(Outgoing(clock, sample.time, head, self._points.write(sample)))
+                clock, head, series = self._furthest, "", 0
+            placed.append(Outgoing(clock, sample.time, head, self._points.write(sample), series))
         return placed
 
     def _found(self, data: bytes) -> list[Sample]:
