@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import orjson
@@ -32,6 +33,23 @@ def test_a_far_side_that_tells_of_no_model_is_asked_again(classifier, monkeypatc
     scored = scorer.score(ROWS)
 
     assert scored.scores.tolist() == [0.1, 0.3]
+
+
+def test_a_classifier_that_fails_to_tell_of_its_model_is_asked_again_and_refuses_no_row(classifier, monkeypatch):
+    scorer, failed = HttpScorer(classifier.url, "test", 5.0, threading.Event()), []
+    asked = scorer._ask
+
+    def ask(*args):
+        if not failed:
+            failed.append(True)
+            scorer._complain(SimpleNamespace(status=563), b"")
+        return asked(*args)
+
+    monkeypatch.setattr(scorer, "_ask", ask)
+
+    scored = scorer.score(ROWS)
+
+    assert (scored.scores.tolist(), dict(scored.refused), failed) == ([0.1, 0.3], {}, [True])
 
 
 @pytest.mark.parametrize("strange", [b"", bytes(3), bytes(8), bytes(800)])

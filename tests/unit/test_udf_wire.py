@@ -60,6 +60,11 @@ def test_a_length_of_more_bytes_than_any_needs_is_refused_however_it_was_torn(st
         _ = [splitter.feed(stream[at : at + step]) for at in range(0, len(stream), step)]
 
 
+@pytest.mark.parametrize("cut", [b"\x8a\x01", b"\x8a\x01\x80", b"\x8a\x01\x80\x80\x80"])
+def test_a_point_whose_length_has_no_end_is_no_point(cut):
+    assert point_of(cut) is None
+
+
 @given(st.lists(samples, min_size=1, max_size=8))
 def test_points_carry_samples_field_by_field(many):
     writer = PointWriter("atipico")

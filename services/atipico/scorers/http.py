@@ -155,7 +155,7 @@ class HttpScorer:
     def _ask_info(self) -> ModelInfo:
         try:
             data = self._ask("GET", f"/models/{quote(self._model)}")[1]
-        except Refused as error:  # the model may be registered a little later than the job that names it
+        except (Refused, _Broken) as error:  # the model may be registered a little later than the job that names it
             raise NotYet(str(error)) from error
         try:
             return _model(orjson.loads(data))

@@ -47,6 +47,8 @@ def point_of(message: bytes) -> bytes | None:
         shift += 7
         if byte < 0x80:
             break
+    else:  # a length without an end
+        return None
     return message[at + 1 :] if at + 1 + size == len(message) else None
 
 
