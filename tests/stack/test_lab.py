@@ -10,6 +10,7 @@ import psutil
 import requests
 from jupyter_client import BlockingKernelClient
 
+from atipico import secret
 from waiting import until
 
 
@@ -59,7 +60,7 @@ def ask(connection: Path) -> dict[str, str]:
 
 def test_a_stack_that_comes_up_without_the_lab_has_none(new_stack):
     (new_stack.run / "lab").mkdir()
-    (new_stack.run / "token").write_text("of-an-earlier-run-with-the-lab\n")
+    secret.make(new_stack.run / "token")  # of an earlier run with the lab
 
     told = new_stack.up()
 
