@@ -83,6 +83,7 @@ def test_csv_is_the_same_to_the_byte(filled, q, accept):
     assert answers["ours"].headers["Content-Type"].split(";")[0] == answers["real"].headers["Content-Type"]
 
 
+@pytest.mark.timeout(900)
 def test_random_statements_about_random_points_get_one_answer_or_a_refusal(both):
     """Bounded and seeded: ATIPICO_FUZZ_ROUNDS and ATIPICO_FUZZ_SEED look further."""
     asked = {"same": 0, "refused by both": 0, "refused by ours": 0}

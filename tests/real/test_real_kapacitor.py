@@ -22,6 +22,8 @@ from scripted import ScriptedClassifier
 from servers import Influx, Kapacitor
 from waiting import until
 
+pytestmark = pytest.mark.timeout(300)  # servers and parts start and end in each
+
 START = 1_700_000_000 * 10**9
 JOB = """
 model = "test"

@@ -65,10 +65,12 @@ def _median(values: list[Any]) -> float:
 
 
 def _stddev(values: list[Any]) -> float:
-    """Of a sample; of one value alone there is none."""
+    """Of a sample; of one value alone there is none. Of several that are no numbers it is 0, as in InfluxDB."""
     known = [value for value in values if not math.isnan(value)]
-    if len(values) < 2 or len(known) < 2:
+    if len(values) < 2 or len(known) == 1:
         return math.nan
+    if not known:
+        return 0.0
     mean = 0.0
     for count, value in enumerate(known, 1):
         mean += (value - mean) / count
@@ -152,7 +154,7 @@ _NUMBER: dict[str, Callable[[list[Any]], Any]] = {
     "mean": _mean,
     "median": _median,
     "stddev": _stddev,
-    "spread": lambda values: max(values) - min(values),
+    "spread": lambda values: math.nan if any(value != value for value in values) else max(values) - min(values),
 }
 _CHOOSING: dict[str, Callable[[Points], list[Point]]] = {
     "mode": _mode,

@@ -42,6 +42,17 @@ def _check_spoken(value: Expression) -> None:
             _check_spoken(right)
 
 
+def _before(call: Call) -> int:
+    match call:
+        case Call("moving_average", (inner, Literal(int() as own))):
+            pass
+        case Call(name, (inner, *_)) if name in STEPS:
+            own = 1
+        case _:
+            return 0
+    return max(own, _before(inner)) if isinstance(inner, Call) else own
+
+
 def _is_constant(value: Expression) -> bool:
     match value:
         case Binary(_, left, right):
@@ -70,14 +81,7 @@ class Together:
     @property
     def before(self) -> int:
         """How many windows before its first one the statement reads. Steps in steps count as one, as in InfluxDB."""
-        found = [0]
-        for call in self.calls:
-            match call:
-                case Call("moving_average", (_, Literal(int() as count))):
-                    found.append(count)
-                case Call(name) if name in STEPS:
-                    found.append(1)
-        return max(found)
+        return max(map(_before, self.calls), default=0)
 
     @property
     def selects(self) -> bool:
