@@ -10,19 +10,18 @@ what was found and the words that bring it again; at the end a table of faults b
 from __future__ import annotations
 
 import argparse
-import random
 import signal
 import sys
 import time
+from itertools import islice
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from stack.faults.cells import WHOLE, Lengths, all_cells
+from stack.faults.cells import WHOLE, sequence
 from stack.faults.chain import Chain, Running
 from stack.faults.table import Table
 from stack.faults.trial import tried
-from stack.faults.undisturbed import mixed
 
 AGAIN_EVERY = 200  # faults, after which all outcomes are compared once more
 
@@ -31,7 +30,7 @@ def words() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", type=int, default=1000, help="how many, one after the other")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the stream and of the faults")
-    parser.add_argument("--whole", action="store_true", help="each cell in turn, as long as in the tests")
+    parser.add_argument("--whole", action="store_true", help="each fault as long as the matrix has it")
     return parser
 
 
@@ -53,9 +52,8 @@ def main() -> int:
 
 def soak(chain: Chain, stream: Running, table: Table, given: argparse.Namespace) -> str:
     """Do the faults; "" when they cost nothing, else what they cost."""
-    rng, cells = random.Random(mixed(given.seed, "sequence")), all_cells()
-    for number in range(given.faults):
-        cell, lengths = (cells[number % len(cells)], WHOLE) if given.whole else (rng.choice(cells), Lengths.short(rng))
+    for number, (cell, short) in enumerate(islice(sequence(given.seed), given.faults)):
+        lengths = WHOLE if given.whole else short
         trial = tried(chain, stream, [cell], (given.seed, number), table, lengths)
         print(f"{number}: {trial}", flush=True)
         if not trial.verdict.clean:

@@ -6,17 +6,16 @@ ATIPICO_FAULTS_SEED chooses the stream and the details of each fault, ATIPICO_FA
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections.abc import Iterator
+from itertools import islice
 
 import pytest
 
-from stack.faults.cells import FAULTS, Lengths, all_cells
+from stack.faults.cells import FAULTS, all_cells, sequence
 from stack.faults.chain import PARTS, Chain, Running
 from stack.faults.table import TABLE
 from stack.faults.trial import tried
-from stack.faults.undisturbed import mixed
 
 SEED = int(os.environ.get("ATIPICO_FAULTS_SEED", "1"))
 IN_SEQUENCE = int(os.environ.get("ATIPICO_FAULTS", "100"))
@@ -66,11 +65,8 @@ def test_answers_after_30_s_lose_nothing_repeat_nothing_and_change_nothing(chain
 
 @pytest.mark.timeout(900)
 def test_faults_in_sequence_lose_nothing_repeat_nothing_and_change_nothing(chain, stream):
-    rng = random.Random(mixed(SEED, "sequence"))
-
-    for number in range(IN_SEQUENCE):
-        cell = rng.choice(all_cells())
-        trial = tried(chain, stream, [cell], (SEED, number), TABLE, Lengths.short(rng))
+    for number, (cell, lengths) in enumerate(islice(sequence(SEED), IN_SEQUENCE)):
+        trial = tried(chain, stream, [cell], (SEED, number), TABLE, lengths)
         print(f"{number}: {trial}")
         assert trial.verdict.clean, f"fault {number}: {trial}\n{AGAIN} -k sequence"
 

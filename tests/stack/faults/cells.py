@@ -26,6 +26,7 @@ from stack.faults import torn, udf_proxy
 from stack.faults.chain import PARTS, Chain
 from stack.faults.http_proxy import Fault, HttpProxy, Occupant, wait_done
 from stack.faults.udf_proxy import TO_AGENT, TO_HOST
+from stack.faults.undisturbed import mixed
 from waiting import until
 
 Proxy = HttpProxy | udf_proxy.UdfProxy
@@ -55,6 +56,16 @@ def do(chain: Chain, stream: str, part: str, fault: str, rng: random.Random, len
 
 def all_cells() -> list[tuple[str, str]]:
     return [(part, fault) for fault in FAULTS for part in PARTS]
+
+
+def sequence(seed: int) -> Iterator[tuple[tuple[str, str], Lengths]]:
+    """Cells in an order of the seed, all of them before any comes again, and how long each lasts; for ever."""
+    rng = random.Random(mixed(seed, "sequence"))
+    while True:
+        cells = all_cells()
+        rng.shuffle(cells)
+        for cell in cells:
+            yield cell, Lengths.short(rng)
 
 
 # ---------------------------------------------------------------- processes
