@@ -36,16 +36,19 @@ class HttpProxy:
         self._target, self._rng = target, rng
         self._fault: Fault | None = None
         self.done = 0
-        self._ended = threading.Event()
+        self._ended, self._over = threading.Event(), threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, name="proxy", daemon=True).start()
 
     def set(self, fault: Fault | None) -> None:
-        """From now on questions meet this fault; None: they pass."""
+        """From now on questions meet this fault; None: they pass. What is held of the one before is let go."""
+        over, self._over = self._over, threading.Event()
         self._fault, self.done = fault, 0
+        over.set()
 
     def close(self) -> None:
+        self.set(None)
         self._ended.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -66,7 +69,7 @@ class HttpProxy:
         with contextlib.suppress(OSError, ValueError), client:
             try:
                 while question := _message(client):
-                    fault = self._fault
+                    fault, over = self._fault, self._over
                     if fault is not None and not fault.befalls(question.partition(b"\r\n")[0]):
                         fault = None
                     if fault is not None and fault.mode == "busy":
@@ -87,7 +90,7 @@ class HttpProxy:
                         client.sendall(self._part(answer))
                         return
                     if fault is not None and fault.mode == "late":
-                        self._ended.wait(fault.hold_s)
+                        over.wait(fault.hold_s)
                         self.done += 1
                     client.sendall(answer)
             finally:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from stack.faults import cells
 from stack.faults.cells import WHOLE, Lengths
-from stack.faults.chain import Chain, Running
+from stack.faults.chain import PARTS, Chain, Running
 from stack.faults.table import Table
 from stack.faults.undisturbed import mixed
 from stack.faults.verdict import Verdict
@@ -38,7 +38,11 @@ def tried(
     table: Table,
     lengths: Lengths = WHOLE,
 ) -> Trial:
-    """Do these faults, by part, at once; wait until they are healed, and compare what came since the last trial."""
+    """Do these faults, by part, at once; wait until they are healed, and compare what came since the last trial.
+
+    Nothing is done before all parts are at work, the page too, which is no part of the chain.
+    """
+    until(lambda: all(map(chain.at_work, (*PARTS, "page"))), within_s=_HEALS_WITHIN_S)
     with ThreadPoolExecutor(len(faults)) as pool:
         at_once = [
             pool.submit(cells.do, chain, stream.name, part, fault, random.Random(mixed(seed, part, fault)), lengths)

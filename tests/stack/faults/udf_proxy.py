@@ -33,16 +33,20 @@ class UdfProxy:
         self._target, self._rng, self.path = target, rng, path
         self._fault: Fault | None = None
         self.done = 0
-        self._ended = threading.Event()
+        self._ended, self._over = threading.Event(), threading.Event()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen(64)
         threading.Thread(target=self._accept, name="udf proxy", daemon=True).start()
 
     def set(self, fault: Fault | None) -> None:
+        """From now on what is said meets this fault; None: it passes. What is held of the one before is let go."""
+        over, self._over = self._over, threading.Event()
         self._fault, self.done = fault, 0
+        over.set()
 
     def close(self) -> None:
+        self.set(None)
         self._ended.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -69,7 +73,7 @@ class UdfProxy:
         """Carry what one says to the other until either ends; then both ends are told."""
         with contextlib.suppress(OSError):
             while data := one.recv(2**20):
-                fault = self._fault
+                fault, over = self._fault, self._over
                 if fault is not None and fault.mode == "busy" and way == TO_AGENT:
                     self.done += 1
                     one.sendall(frame(Response(error={"error": "busy, says the test"}).SerializeToString()))
@@ -79,7 +83,7 @@ class UdfProxy:
                     other.sendall(data[: self._rng.randint(len(data) // 2, len(data) - 1)])
                     break
                 if fault is not None and fault.way == way and fault.mode == "late":
-                    self._ended.wait(fault.hold_s)
+                    over.wait(fault.hold_s)
                     self.done += 1
                 other.sendall(data)
         for end in (one, other):
