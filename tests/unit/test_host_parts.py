@@ -11,7 +11,7 @@ from atipico.config import load
 from atipico.errors import NotYet
 from atipico.registry.jobs import Job
 from atipico.stream.jobs import readable_jobs
-from atipico.stream.ledger import KEPT, Ledger, Mark
+from atipico.stream.ledger import KEPT, MOST_BACK, Ledger, Mark
 from atipico.stream.outcomes import OutcomeLines
 from atipico.stream.outgoing import Outgoing, Reader
 from atipico.stream.pending import MOST_BYTES, Pending
@@ -88,6 +88,17 @@ def test_a_job_goes_back_to_the_newest_mark_whose_clock_is_before_the_late_sampl
     ledger.go_back(marks[1])
     assert Ledger(tmp_path / "payments.json").newest() == marks[1]
     assert ledger.oldest == 1
+
+
+def test_a_stream_that_rests_keeps_no_more_of_the_log_than_it_might_go_back_over(tmp_path):
+    ledger = Ledger(tmp_path / "payments.json")
+    for offset in (10, 20, 30):
+        ledger.commit(Mark(offset, f"snapshot {offset}"))
+    assert ledger.oldest == 10
+
+    ledger.commit(ledger.newest()._replace(offset=30 + MOST_BACK))
+
+    assert ledger.oldest == 30
 
 
 def test_where_nothing_is_known_is_before_all_samples(tmp_path):

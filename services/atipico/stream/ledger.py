@@ -17,6 +17,7 @@ log = structlog.get_logger("host")
 
 FORMAT = 1
 KEPT = 3
+MOST_BACK = 256 * 2**20  # bytes of the store's log
 LONG_AGO = -(2**63)  # ns; before the first sample
 
 
@@ -59,8 +60,11 @@ class Ledger:
 
     @property
     def oldest(self) -> int:
-        """The offset below which no mark needs anything again."""
-        return self._marks[0].offset or 0 if self._marks else 0
+        """The offset below which the log need not be kept: the oldest mark's, and no farther back than MOST_BACK.
+
+        A stream that rests has old marks, and would keep what other streams write for ever.
+        """
+        return max(self._marks[0].offset or 0, (self.newest().offset or 0) - MOST_BACK) if self._marks else 0
 
     def before(self, clock: int) -> Mark | None:
         """The newest mark that a clock (ns) is later than."""
