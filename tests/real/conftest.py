@@ -15,6 +15,7 @@ from servers import Influx, Server
 
 HERE = Path(__file__).parent
 ASKED = os.environ.get("ATIPICO_TEST_REAL") == "1"
+collect_ignore_glob = [] if ASKED else ["test_[!a]*.py"]  # test_asked_for.py says that these were left out
 _running: list[Server] = []
 
 
@@ -22,8 +23,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.real)
-            if not ASKED:
-                item.add_marker(pytest.mark.skip(reason="the real servers are not asked for: ./test.sh --real"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -38,7 +37,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture(scope="session", autouse=True)
 def _all_here() -> None:
-    assert not servers.missing(), servers.missing()
+    assert not ASKED or not servers.missing(), servers.missing()
 
 
 @pytest.fixture(scope="session")
