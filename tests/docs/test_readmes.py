@@ -36,6 +36,7 @@ SEEN_ELSEWHERE = {  # command -> why it is not typed here
     "make": "shows help; its commands are those of ./up.sh, ./down.sh and ./test.sh",
     "make dashboards": "test_grafana.py holds the tracked files to what it writes",
     ".venv/bin/python bench/chain.py": "minutes; test_bench.py tries its parts",
+    ".venv/bin/python bench/soak.py --faults 84 --seed 21": "minutes; test_faults.py does the same faults",
     ".venv/bin/python bench/memory.py": "minutes; test_memory.py does the same in two",
     ".venv/bin/python bench/features.py payments.parquet": "the same",
     ".venv/bin/atipico data make payments --out payments.parquet": "the same; test_data_make.py makes a smaller one",
