@@ -48,8 +48,8 @@ def switched(chain: Chain, stream: Running, part: str, patch: str | None) -> Non
     """Have a part run so, once there is a checkpoint to go on from; wait until something was scored since."""
     until(lambda: Ledger(chain.run / "host" / f"{stream.name}.json").newest().snapshot)
     chain.switch(part, patch)
-    now = time.time_ns()
-    until(lambda: chain.visible(stream, now))
+    a_second_on = time.time_ns() + 10**9
+    until(lambda: chain.visible(stream, a_second_on))
 
 
 def killed_while_the_store_is_busy(chain: Chain) -> None:

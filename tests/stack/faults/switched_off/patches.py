@@ -100,9 +100,9 @@ def rewind_off() -> None:
 
 def late_off() -> None:
     """host: does not go back for what came late."""
-    from atipico.stream.taker import Taker
+    from atipico.stream.late import Latecomers
 
-    Taker._note_late = lambda self, clock, behind, again: None  # type: ignore[method-assign]
+    Latecomers.note = lambda self, *told: None  # type: ignore[method-assign]
 
 
 def retry_off() -> None:
