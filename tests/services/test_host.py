@@ -35,7 +35,7 @@ class ScriptedStore:
     """A log of lines given at the start, a record each; `script(body, headers)` tells how a write is answered."""
 
     def __init__(self, records: list[bytes]) -> None:
-        self.records, self.taken, self.asked = records, [], 0
+        self.records, self.taken, self.asked, self.holds_s = records, [], 0, 0.0
         self.script: Callable[[bytes, Any], tuple[int, bytes]] = lambda body, headers: OK
         outer = self
 
@@ -44,6 +44,7 @@ class ScriptedStore:
 
             def do_GET(self) -> None:
                 asked = parse_qs(urlsplit(self.path).query)
+                threading.Event().wait(outer.holds_s)
                 at = 0 if asked["offset"][0] == "first" else int(asked["offset"][0])
                 if at >= len(outer.records):
                     threading.Event().wait(0.02)
@@ -115,11 +116,18 @@ def run(agent, tmp_path):
     """Starts a host on a store's records; gives the store."""
     stop, threads, stores = threading.Event(), [], []
 
-    def run(records: list[bytes], ledger: Ledger | None = None, script=lambda body, headers: OK) -> ScriptedStore:
+    def run(
+        records: list[bytes],
+        ledger: Ledger | None = None,
+        script=lambda body, headers: OK,
+        agent_timeout: float = 10.0,
+        holds_s: float = 0.0,
+    ) -> ScriptedStore:
         store = ScriptedStore(records)
+        store.holds_s = holds_s
         store.script = script
         stores.append(store)
-        settings = HostSettings(store_port=store.server.server_port, checkpoint_every=0.05)
+        settings = HostSettings(store_port=store.server.server_port, checkpoint_every=0.05, agent_timeout=agent_timeout)
         ledger = ledger or Ledger(tmp_path / "pumps.json")
         threads.append(threading.Thread(target=JobRunner(JOB, settings, Path("a.sock"), ledger, stop).run))
         threads[-1].start()
@@ -177,6 +185,14 @@ def test_a_store_that_wants_the_token_gets_it_also_when_it_is_made_later(run, tm
 
     assert store.times() == list(range(5))
     assert lost() == before
+
+
+def test_an_agent_with_nothing_to_answer_is_not_taken_for_a_silent_one_however_long_the_store_takes(run, agent):
+    store = run([pump(at) for at in range(3)], agent_timeout=0.4, holds_s=1.0)
+
+    until(lambda: len(store.taken) >= 3)
+
+    assert (store.times(), agent.sessions) == ([0, 1, 2], 1)
 
 
 def test_outcomes_that_are_too_much_at_once_are_written_in_halves(run):

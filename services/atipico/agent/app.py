@@ -64,7 +64,8 @@ def run(socket: str | None = None, scorer: str | None = None) -> None:
         serve_metrics("agent", settings.metrics_port)
     sessions = Sessions()
     threading.Thread(target=serve, args=(listener, work, sessions), daemon=True).start()
-    stopping.wait()
+    while not stopping.wait(1.0):  # a signal that the system gave to another thread does not wake this one
+        continue
     unanswered = sessions.drain(_DRAIN_S)
     say_left("agent", **{"points without an answer, which a host that begins again sends again": unanswered})
 

@@ -39,7 +39,8 @@ def run() -> None:
         threading.Thread(target=relay.run, name="sink", daemon=True).start()
     for thread in threads:
         thread.start()
-    stop.wait()
+    while not stop.wait(1.0):  # a signal that the system gave to another thread does not wake this one
+        continue
     deadline = time.monotonic() + DRAIN_S + 2.0  # a store that does not answer is given up: its log is read again
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))

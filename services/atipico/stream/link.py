@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +23,7 @@ class Link:
     def __init__(self, path: Path, timeout_s: float) -> None:
         """Raises NotYet when nobody listens at `path`."""
         self._path, self._timeout_s, self._splitter = path, timeout_s, Splitter()
+        self._sending = threading.Lock()
         self.session = ""  # what both sides call this connection, once it has a job
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout_s)
@@ -66,13 +69,16 @@ class Link:
         self._send(Request(keepalive={"time": time}))
 
     def messages(self) -> Iterator[list[bytes]]:
-        """What came in, as lists of messages, until `close`. Raises NotYet when the agent is silent or gone."""
+        """What came in, as lists of messages, until `close`. Raises NotYet when the agent is silent or gone.
+
+        Where nothing comes it knocks, so that an agent with nothing to answer is not taken for a silent one, however
+        long the other thread is busy elsewhere.
+        """
+        heard = time.monotonic()
         while True:
-            try:
-                data = self._receive()
-            except TimeoutError as error:
-                raise NotYet(f"agent at {self._path} is silent for {self._timeout_s:g} s") from error
-            yield self._splitter.feed(data)
+            if data := self._receive_or_knock(heard):
+                yield self._splitter.feed(data)
+                heard = time.monotonic()  # not before: what is done with them may take long
 
     def close(self) -> None:
         """End the connection, also for a thread that waits in `messages`."""
@@ -87,36 +93,36 @@ class Link:
         Raises NotYet when the agent is silent or gone, Refused when it answers something else.
         """
         heard = time.monotonic()
-        self._socket.settimeout(self._timeout_s / 4)
-        try:
-            while True:
-                for message in self._splitter.feed(self._receive_or_knock(heard)):
-                    heard, answer = time.monotonic(), Response.FromString(message)
-                    if answer.WhichOneof("message") == kind:
-                        return answer
-                    if answer.WhichOneof("message") != "keepalive":
-                        raise Refused(f"agent at {self._path}: wanted {kind}, got {str(answer)[:200]}")
-        finally:
-            self._socket.settimeout(self._timeout_s)
+        while True:
+            for message in self._splitter.feed(self._receive_or_knock(heard)):
+                heard, answer = time.monotonic(), Response.FromString(message)
+                if answer.WhichOneof("message") == kind:
+                    return answer
+                if answer.WhichOneof("message") != "keepalive":
+                    raise Refused(f"agent at {self._path}: wanted {kind}, got {str(answer)[:200]}")
 
     def _receive_or_knock(self, heard: float) -> bytes:
         """Some bytes; none, after a keepalive was sent, when there are none for now."""
         try:
-            return self._receive()
+            return self._receive(self._timeout_s / 4)
         except TimeoutError:
             if time.monotonic() - heard > self._timeout_s:
                 raise NotYet(f"agent at {self._path} is silent for {self._timeout_s:g} s") from None
             self.keep_alive(time.time_ns())
             return b""
 
-    def _receive(self) -> bytes:
+    def _receive(self, within_s: float) -> bytes:
         """What came in, at least a byte. Raises NotYet when the agent is gone, TimeoutError when nothing comes."""
         try:
+            ready = select.poll()
+            ready.register(self._socket, select.POLLIN)
+            if not ready.poll(1000 * within_s):
+                raise TimeoutError
             data = self._socket.recv(_READ_BYTES)
         except TimeoutError:
             raise
-        except OSError as error:
-            raise NotYet(f"agent at {self._path}: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:  # a closed socket has no number to wait for
+            raise NotYet(f"agent at {self._path}: {getattr(error, 'strerror', '') or error}") from error
         if not data:
             raise NotYet(f"agent at {self._path} ended the connection")
         return data
@@ -126,6 +132,7 @@ class Link:
 
     def _send_bytes(self, data: bytes) -> None:
         try:
-            self._socket.sendall(data)
+            with self._sending:  # one frame behind the other, whoever sends it
+                self._socket.sendall(data)
         except OSError as error:
             raise NotYet(f"agent at {self._path}: {error.strerror or error}") from error

@@ -42,8 +42,7 @@ class Sender:
         self._in = SAMPLES_IN.labels(job.name)
         # Of three marks one then lies before all that the job goes back for.
         self._mark_every = max(settings.checkpoint_every, job.allowed_late / 2e9)
-        self._beat = time.monotonic()
-        self._mark_due, self._unmarked = self._beat + self._mark_every, 0
+        self._mark_due, self._unmarked = time.monotonic() + self._mark_every, 0
         self._soon = 0  # samples that were sent before it is too soon no more to go back
 
     def run(self, offset: int | None, again: Section | None, stop: threading.Event) -> Back | None:
@@ -84,11 +83,7 @@ class Sender:
             time.sleep(0.02)
 
     def _ended(self, stop: threading.Event) -> bool:
-        """Whether to send no more; else the agent is shown, now and then, that this side lives."""
-        now = time.monotonic()
-        if now >= self._beat:
-            self._link.keep_alive(time.time_ns())
-            self._beat = now + self._settings.agent_timeout / 4
+        """Whether to send no more."""
         return self._taker.ended is not None or stop.is_set()
 
     def _wants_mark(self) -> bool:
