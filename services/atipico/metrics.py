@@ -127,6 +127,7 @@ def row(part: str, started: int, memory_bytes: int) -> str:
     return f"parts,part={part} " + ",".join(f"{name}={value}" for name, value in fields.items()) + f" {time.time_ns()}"
 
 
+_beating = threading.Lock()  # a beat that was begun before the last words must not take their place
 _left: dict[str, int] | None = None  # once this process was told to stop and has done so
 
 
@@ -143,14 +144,15 @@ def say_left(part: str, **left: int) -> None:
 
 def beat(path: Path) -> None:
     """Show that this process lives. On a full disk the older counters get a new time, so that it does not look dead."""
-    draft = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
-    told = {"pid": os.getpid(), "time": time.time(), "values": values()}
-    try:
-        draft.write_bytes(orjson.dumps(told if _left is None else {**told, "left": _left}))
-        draft.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            path.touch()
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    with _beating:
+        told = {"pid": os.getpid(), "time": time.time(), "values": values()}
+        try:
+            draft.write_bytes(orjson.dumps(told if _left is None else {**told, "left": _left}))
+            draft.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                path.touch()
 
 
 def start_beating(part: str, every_s: float = 1.0, store: str = "") -> None:
