@@ -65,6 +65,14 @@ class Inside:
                 self.requests -= 1
 
 
+def is_of(origin: str, host: str | None) -> bool:
+    """Whether an Origin is that of a page of this host; one that is no address is that of another."""
+    try:
+        return urlsplit(origin).netloc == host
+    except ValueError:
+        return False
+
+
 def own_pages_only(app: WSGI, visited: bool) -> WSGI:
     """Refuse what a browser asks for a page of another site; `visited`: links from there may lead here.
 
@@ -77,7 +85,7 @@ def own_pages_only(app: WSGI, visited: bool) -> WSGI:
             link = visited and environ["REQUEST_METHOD"] == "GET" and environ.get("HTTP_SEC_FETCH_DEST") == "document"
             ours = link or site in ("same-origin", "none")
         else:
-            ours = origin is None or urlsplit(origin).netloc == environ.get("HTTP_HOST")
+            ours = origin is None or is_of(origin, environ.get("HTTP_HOST"))
         if not ours:
             start_response("403 Forbidden", [("Content-Type", "application/json")])
             return [b'{"error":"a page of another site asks; this service answers its own pages and programs"}\n']

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -42,36 +42,37 @@ def environment() -> dict[str, str]:
     """The targets' own: they import from tests/ and services/."""
     tests = HERE.parent
     path = os.pathsep.join([str(tests), str(tests.parent / "services")])
-    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
 
-def guided(name: str, seconds: float, work: Path) -> Run:
-    """One target for so long. work: where it leaves what it finds."""
+def guided(name: str, seconds: float, work: Path, execs: int = 0) -> Run:
+    """One target for so long. work: where it leaves what it finds. execs: so many inputs at most, always the same."""
     new, finds = work / name / "new", work / name / "finds"
     for folder in (new, finds):
         folder.mkdir(parents=True, exist_ok=True)
     known = [str(CORPUS / name)] if (CORPUS / name).is_dir() else []
     words = [f"-max_total_time={round(seconds)}", f"-timeout={_LONGEST_S}", f"-rss_limit_mb={_MEMORY_MB}"]
+    words += [f"-runs={execs}", "-seed=1"] if execs else []
     words += [f"-artifact_prefix={finds}/", "-print_final_stats=1", "-verbosity=0", str(new), *known]
     done = _libfuzzer(name, words, seconds + 60)
-    execs = re.search(r"number_of_executed_units:\s*(\d+)", done)
+    tried = re.search(r"number_of_executed_units:\s*(\d+)", done)
     took = re.search(r"Done \d+ runs in (\d+) second", done)
     found = sorted(finds.iterdir())
-    if not found and execs is None:  # it never began
+    if not found and tried is None:  # it never began
         found = [finds]
     return Run(
         name,
         float(took[1]) if took else seconds,
-        int(execs[1]) if execs else 0,
+        int(tried[1]) if tried else 0,
         found[0] if found else None,
         _told(done),
     )
 
 
-def all_guided(names: Iterable[str], seconds: float, work: Path) -> list[Run]:
-    """Each target for so many seconds, some at a time."""
+def all_guided(names: Iterable[str], seconds: float, work: Path, execs: Mapping[str, int] | None = None) -> list[Run]:
+    """Each target for so many seconds, some at a time. execs: see `guided`."""
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        return list(threads.map(lambda name: guided(name, seconds, work), names))
+        return list(threads.map(lambda name: guided(name, seconds, work, (execs or {}).get(name, 0)), names))
 
 
 def keep(name: str, work: Path) -> None:

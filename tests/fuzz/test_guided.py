@@ -1,4 +1,8 @@
-"""Some minutes of coverage-guided fuzzing, two targets at a time. `make fuzz MINUTES=60` for longer."""
+"""Some minutes of coverage-guided fuzzing, two targets at a time; `make fuzz MINUTES=60` for longer.
+
+Here always the same inputs are tried, so that a change is told by what it breaks and not by the dice; new ones are
+looked for by `make fuzz`, or with ATIPICO_FUZZ_SECONDS.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,24 @@ from fuzz.conftest import RUNS
 from fuzz.run import AT_ONCE, again, all_guided
 from fuzz.targets import TARGETS
 
-SECONDS = float(os.environ.get("ATIPICO_FUZZ_SECONDS", "200"))  # by the wall clock, in all
+SECONDS = float(os.environ.get("ATIPICO_FUZZ_SECONDS", "0"))  # by the wall clock, in all; 0: EXECS, whatever they take
+EXECS = {  # about half a minute each
+    "lines": 25_000,
+    "influxql": 85_000,
+    "query": 85_000,
+    "written": 4_500,
+    "gzip": 1_500_000,
+    "store": 20_000,
+    "classifier": 140_000,
+    "rows_json": 2_400_000,
+    "page": 15_000,
+    "frames": 65_000,
+    "points": 75_000,
+    "session": 4_000,
+    "answers": 190_000,
+    "scorer": 150_000,
+}
+_LONGEST_S = 240.0  # of one target, however slow the machine
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("atheris") is None,
     reason="no atheris for this Python or machine (3.11 to 3.13; Linux); the corpus was replayed",
@@ -22,13 +43,17 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def runs(request, tmp_path_factory):
     """Every target under libFuzzer."""
-    each = max(2.0, SECONDS * AT_ONCE / len(TARGETS))
-    runs = all_guided(TARGETS, each, tmp_path_factory.mktemp("fuzz"))
+    each = max(2.0, SECONDS * AT_ONCE / len(TARGETS)) if SECONDS else _LONGEST_S
+    runs = all_guided(TARGETS, each, tmp_path_factory.mktemp("fuzz"), None if SECONDS else EXECS)
     request.config.stash[RUNS] += runs
     return {run.name: run for run in runs}
 
 
-@pytest.mark.timeout(SECONDS * 2 + 300)
+def test_every_target_is_tried():
+    assert EXECS.keys() == set(TARGETS)
+
+
+@pytest.mark.timeout(SECONDS * 2 + _LONGEST_S * len(EXECS) / AT_ONCE + 300)
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_input_that_could_be_found_breaks_a_parser(runs, name):
     run = runs[name]

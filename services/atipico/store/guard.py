@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hmac
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from flask import Request
 
 from atipico import secret
 from atipico.errors import Refused
+from atipico.web import is_of
 from atipico.wire.lines import blocks
 
 _CURE = "authorization failed: send the header 'Authorization: Token ...' with what is in run/token"
@@ -50,7 +50,7 @@ class Guard:
     def check_site(self, request: Request) -> None:
         """Raises Forbidden when a browser asks for a page that is not our own; the token shows that it may."""
         origin = request.headers.get("Origin")
-        if self._open and origin is not None and urlsplit(origin).netloc != request.host:
+        if self._open and origin is not None and not is_of(origin, request.host):
             raise Forbidden(f"a page of {origin[:80]!r} may not write here")
 
     def may_change(self, request: Request) -> bool:
