@@ -121,3 +121,9 @@ def test_a_broken_point_is_counted_and_its_neighbours_are_read():
     block = read_points([good, b"\x0a\xff", good], ["x"])
 
     assert (block.times, block.broken) == ([5, 5], 1)
+
+
+@pytest.mark.parametrize("size", [6, 7, 4096, 100_000])
+def test_a_length_that_never_ends_is_refused_however_long_it_is(size):
+    with pytest.raises(Refused, match="no frames"):
+        Splitter().feed(b"\xff" * size)

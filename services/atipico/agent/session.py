@@ -67,6 +67,9 @@ class Session:
             self._fail(error)
         except OSError as error:
             log.info("connection lost", error=str(error))
+        except Exception as error:
+            log.exception("reading failed")
+            self._fail(Refused(f"the agent failed on what it read: {type(error).__name__}: {error}"))
         if not self._draining:
             self.stop.set()
         self._inbox.put(_END)

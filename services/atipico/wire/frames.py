@@ -65,7 +65,7 @@ class Splitter:
         at, end = 0, len(buffer)
         while at < end:
             size, shift, body = 0, 0, at
-            while body < end:
+            while body < end and shift <= _LENGTH_BITS:
                 byte = buffer[body]
                 body += 1
                 size |= (byte & 0x7F) << shift
