@@ -7,7 +7,9 @@ own, because loading Granian takes 0.1 s, which parts without a server need not 
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -43,7 +45,14 @@ class OneProcess(MTServer):  # type: ignore[misc]
             worker.join(max(0.0, deadline - time.monotonic()))
         if any(worker.inner.is_alive() for worker in self.wrks):
             threading.Thread(target=_leave, name="leave", daemon=True).start()
+        atexit.register(_end)
         self.wrks.clear()
+
+
+def _end() -> None:
+    """End the process before Python takes itself down: a thread of the server that still ran would take it for a fault,
+    abort, and the part that ended well would be one that crashed."""
+    os._exit(1 if hasattr(sys, "last_type") else 0)
 
 
 def _leave() -> None:
