@@ -1,4 +1,4 @@
-"""What goes to the agent over one connection: the log from a mark on, keepalives, and requests for snapshots."""
+"""What goes to the agent over one connection: the log from a mark on, and requests for snapshots."""
 
 from __future__ import annotations
 
