@@ -18,7 +18,7 @@ _READ_BYTES = 2**20
 
 
 class Link:
-    """One connection to the agent for one job. One thread sends while another receives, and knocks where nothing comes."""
+    """One connection to the agent for one job. One thread sends; another receives, and knocks where nothing comes."""
 
     def __init__(self, path: Path, timeout_s: float) -> None:
         """Raises NotYet when nobody listens at `path`."""
