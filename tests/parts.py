@@ -9,6 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import requests
+
+from running_store import free_port
 from waiting import until
 
 
@@ -71,3 +74,20 @@ class EmbeddedHost(Part):
     """Our own stream host, between a store and an agent."""
 
     code = "from atipico.stream.app import run; run()"
+
+
+class Page(Part):
+    """The live page over a store; `url` is where it is."""
+
+    code = "from atipico.page.app import run; run()"
+
+    def __init__(self, run: Path, **settings: object) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        super().__init__(run, ATIPICO_PAGE_PORT=port, **settings)
+
+    def up(self) -> bool:
+        try:
+            return super().up() and requests.get(f"{self.url}/ping", timeout=2).ok
+        except requests.RequestException:
+            return False
