@@ -36,6 +36,30 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class _Kind(BaseModel):
+    """Something by the name that its shelf has for it. Whatever else is named is its parameters."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: str
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class Resample(_Kind):
+    """`[train.resample]`: how the few anomalies and the many usual rows of a training are balanced, and no others."""
+
+
+class Tune(_Kind):
+    """`[train.tune]`: what looks for better parameters, how long, and where."""
+
+
+class Ensemble(_Kind):
+    """`[train.ensemble]`: how the estimators are made one; their average unless given."""
+
+
 class Training(_Part):
     """Which rows train. Earlier ones always fill the histories that features look at.
 
@@ -55,6 +79,9 @@ class Training(_Part):
     half_life: Days | None = None
     anomaly_weight: float = Field(1.0, gt=0)
     usual_share: float = Field(1.0, gt=0, le=1)
+    resample: Resample | None = None
+    tune: Tune | None = None
+    ensemble: Ensemble | None = None
 
     @model_validator(mode="after")
     def _known_of_whom(self) -> Training:
@@ -63,18 +90,11 @@ class Training(_Part):
         return self
 
 
-class EstimatorRecipe(BaseModel):
+class EstimatorRecipe(_Kind):
     """One estimator, or one a seed: all are averaged, in these shares. Whatever else is named is its parameters."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    kind: str
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     share: float = Field(1.0, gt=0)
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return dict(self.model_extra or {})
 
 
 class Cost(_Part):
