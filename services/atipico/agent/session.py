@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import quote
@@ -35,6 +36,7 @@ class Work(Protocol):
     def answers(self, points: list[bytes]) -> list[bytes]: ...
     def snapshot(self) -> bytes: ...
     def restore(self, snapshot: bytes) -> None: ...
+    def end(self) -> None: ...  # the connection ended
 
 
 Open = Callable[[dict[str, str], "Session"], Work]
@@ -56,6 +58,7 @@ class Session:
         self._working = 0  # points that are worked on just now
         self._draining = False
         self.stop = threading.Event()  # nobody wants the answers any more
+        self.heard = time.monotonic()
 
     def run(self) -> None:
         """Serve until the connection ends. Raises nothing: what goes wrong is told to the host and logged."""
@@ -74,6 +77,8 @@ class Session:
             self.stop.set()
         self._inbox.put(_END)
         worker.join()
+        if self._work:
+            self._work.end()
         self._outbox.end()
         self._connection.close()
 
@@ -99,6 +104,7 @@ class Session:
     def _read(self) -> None:
         splitter = Splitter()
         while data := self._connection.recv(_READ_BYTES):
+            self.heard = time.monotonic()
             points: list[bytes] = []
             for message in splitter.feed(data):
                 point = point_of(message)

@@ -11,6 +11,7 @@ import numpy as np
 import structlog
 
 from atipico.agent.checkpoints import Checkpoints
+from atipico.agent.reached import Reached
 from atipico.agent.why import Why
 from atipico.detectors.watch import Watch
 from atipico.errors import Refused
@@ -19,7 +20,7 @@ from atipico.features.plan import Plan
 from atipico.metrics import REFUSED
 from atipico.pace import Pace
 from atipico.ports import Judged, ModelInfo, Scored, Scorer
-from atipico.registry.jobs import Job
+from atipico.registry.jobs import ENGINES, Job
 from atipico.scorers.http import Swapped
 from atipico.wire.points import AnswerWriter, Late, PointBlock, late_mark, read_points
 from atipico.wire.sample import Score, Value
@@ -44,6 +45,9 @@ class SumWork:
     def restore(self, snapshot: bytes) -> None:
         """Nothing is remembered from one sample to the next."""
 
+    def end(self) -> None:
+        """Nobody waits for this connection's end."""
+
 
 class JobWork:
     """A job: what it knows, and the scorer of its model. The state belongs to the job, not to a connection."""
@@ -52,6 +56,7 @@ class JobWork:
         self.job, self._known = job, knowledge(job, checkpoints.folder)
         self._checkpoints, self._writer = checkpoints, AnswerWriter()
         self.live = False  # whether a sample entered since the process started
+        self.reached = Reached() if job.engine != ENGINES[0] else None
 
     def remembers(self, job: Job) -> bool:
         """Whether what is remembered serves this job too: another model does, other features or detectors do not."""
@@ -67,6 +72,8 @@ class JobWork:
         block = _read(points, self._known.needs, self.job.labels.stream if self.job.labels else "")
         self.live = True
         told = judged(self._known, scorer, block.times, block.groups, block.columns, _labels(block))
+        if self.reached:
+            self.reached.note(block.groups, block.times)
         answers = _answers(block, told.scores, self._writer)
         if tell_late:
             clock = block.columns[self.job.clock] if self.job.clock else block.times
@@ -77,19 +84,24 @@ class JobWork:
     def snapshot(self) -> bytes:
         """Keep what is known on disk; returns the id it is found by."""
         number = self._checkpoints.save(self._known.save())
-        return Snapshot(number, self._known.shape, self._known.now).to_bytes()
+        snapshot = Snapshot(number, self._known.shape, self._known.now)
+        return (self.reached.told(snapshot) if self.reached else snapshot).to_bytes()
 
     def rewind(self, snapshot: bytes) -> None:
         """Go back to a snapshot, whatever is remembered now; empty: to nothing. Raises Refused when it can't."""
         if not snapshot:
             self._known.forget()
+            if self.reached:
+                self.reached.go_back({})
             return
         try:
-            number = Snapshot.from_bytes(snapshot).checkpoint
+            told = Snapshot.from_bytes(snapshot)
         except ValueError as error:
             raise Refused(f"job {self.job.name}: {snapshot[:80]!r} is no snapshot of ours") from error
-        self._known.restore(self._checkpoints.load(number))
-        self._checkpoints.drop_behind(number)
+        self._known.restore(self._checkpoints.load(told.checkpoint))
+        self._checkpoints.drop_behind(told.checkpoint)
+        if self.reached:
+            self.reached.go_back(told.reached)
 
 
 def knowledge(job: Job, folder: Path | None = None) -> Plan | Watch:

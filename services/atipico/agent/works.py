@@ -9,6 +9,7 @@ from pathlib import Path
 
 from atipico.agent.checkpoints import Checkpoints
 from atipico.agent.session import Session, Work
+from atipico.agent.turn import Turn
 from atipico.agent.work import JobWork
 from atipico.errors import Refused, nearest
 from atipico.metrics import SAMPLES_IN, SAMPLES_OUT
@@ -16,82 +17,131 @@ from atipico.ports import Scorer
 from atipico.registry.jobs import Job, load_job
 from atipico.scorers.http import Stopped
 
+LOG, TIME = "yes", "by time"  # how a host sends again
+_REWINDS = ("", LOG, TIME)
 MakeScorer = Callable[[Job, threading.Event], Scorer]
 
 
 class Attached:
     """A job's work seen from one connection, with that connection's own way to the classifier."""
 
-    def __init__(
-        self, work: JobWork, lock: threading.Lock, scorer: Scorer | None, rewinds: bool, ended: threading.Event
-    ) -> None:
-        self._work, self._lock, self._scorer, self._rewinds, self._ended = work, lock, scorer, rewinds, ended
+    def __init__(self, work: JobWork, turn: Turn, scorer: Scorer | None, session: Session) -> None:
+        self._work, self._turn, self._scorer, self._session = work, turn, scorer, session
         self._in, self._out = SAMPLES_IN.labels(work.job.name), SAMPLES_OUT.labels(work.job.name)
 
     def answers(self, points: Sequence[bytes]) -> list[bytes]:
-        with self._mine() as work:
-            answers = work.answers(points, self._scorer, tell_late=self._rewinds)
+        with self._turn.behind_others(self._session):
+            fresh = self._work.reached.fresh(points) if self._work.reached else points
+            return self._counted(self._work.answers(fresh, self._scorer)) if fresh else []
+
+    def snapshot(self) -> bytes:
+        with self._turn.now():
+            return self._work.snapshot()
+
+    def restore(self, snapshot: bytes) -> None:
+        with self._turn.now():
+            if not self._work.live:
+                self._work.rewind(snapshot)
+
+    def end(self) -> None:
+        """Others may be waiting for that, see SendsAgain."""
+
+    def _counted(self, answers: list[bytes]) -> list[bytes]:
         self._in.inc(len(answers))
         self._out.inc(len(answers))
         return answers
 
+
+class SendsAgain(Attached):
+    """The same for a host that sends again what it has no answer to, so that its connection can be ended any time."""
+
+    def __init__(self, work: JobWork, turn: Turn, scorer: Scorer | None, session: Session, tell_late: bool) -> None:
+        super().__init__(work, turn, scorer, session)
+        self._tell_late = tell_late
+
+    def answers(self, points: Sequence[bytes]) -> list[bytes]:
+        with self._mine():
+            return self._counted(self._work.answers(points, self._scorer, self._tell_late))
+
     def snapshot(self) -> bytes:
-        with self._mine() as work:
-            return work.snapshot()
+        with self._mine():
+            return self._work.snapshot()
 
     def restore(self, snapshot: bytes) -> None:
-        with self._mine() as work:
-            if self._rewinds or not work.live:
-                work.rewind(snapshot)
+        with self._mine():
+            self._work.rewind(snapshot)
+            self._work.live = True  # no other host knows better
+
+    def end(self) -> None:
+        with self._turn.now():
+            if self._turn.end_again(self._session) and self._work.reached:
+                self._work.reached.deal()
 
     @contextmanager
-    def _mine(self) -> Iterator[JobWork]:
-        """The work, for this connection alone. Raises Stopped when its host will send again what is left here."""
-        with self._lock:
-            if self._rewinds and self._ended.is_set():
+    def _mine(self) -> Iterator[None]:
+        """Raises Stopped when its host will send again what is left here."""
+        with self._turn.now():
+            if self._session.stop.is_set():
                 raise Stopped("the connection ended; its host sends again")
-            yield self._work
+            yield
 
 
 class Works:
     """The jobs of this agent. Their state outlives connections; the folder of job files is read at each Init.
 
-    An Init names its job with the option `job`. With the option `rewind` the host says that it sends
-    again from where its Restore was taken, or from the beginning without one: connections it left
-    behind are ended and the job forgets what it knew. Without it, as behind Kapacitor, which never
-    sends again, the state stays, and a Restore counts only for a job that knows nothing yet. The option `labels`
-    then is the measurement of the points that the host waits for no answer to.
+    An Init names its job with the option `job`. What the option `rewind` says of its host:
+
+    - "yes": it sends again from where its Restore was taken, or from the beginning without one, in the order of its
+      log. Connections that it left behind are ended and the job forgets what it knew.
+    - "by time": beside others it goes back to where a Restore was taken and sends again from there, in the order of
+      time. The points of other connections wait until it ends; what it sent is then left out of them. Without a
+      Restore the job knows what it knew.
+    - nothing, as behind Kapacitor: it never sends again. The state stays, and a Restore counts only for a job that
+      knows nothing yet.
+
+    The option `labels` is the measurement of the points that a host which sends again waits for no answer to.
     """
 
     def __init__(self, jobs: Path, state: Path, make_scorer: MakeScorer) -> None:
         self._jobs, self._state, self._make_scorer = jobs, state, make_scorer
         self._works: dict[str, JobWork] = {}
-        self._locks: dict[str, threading.Lock] = {}
-        self._sessions: dict[str, list[Session]] = {}
+        self._turns: dict[str, Turn] = {}
+        self._sessions: dict[str, dict[Session, str]] = {}  # of each job, with what their hosts say of themselves
         self._opening = threading.Lock()
 
     def open(self, options: dict[str, str], session: Session) -> Work:
         """The work an Init asks for. Raises Refused for an unknown job or one whose file is wrong."""
-        job = self._job(options.get("job", ""))
+        job, rewind = self._job(options.get("job", "")), options.get("rewind", "")
+        if rewind not in _REWINDS:
+            raise Refused(f"rewind = {rewind!r}{nearest(rewind, _REWINDS)}")
+        if rewind:
+            _check_labels(job, options.get("labels", ""))
         with self._opening:
-            lock = self._locks.setdefault(job.name, threading.Lock())
-            rewinds = options.get("rewind") == "yes"
-            if rewinds:
-                _check_labels(job, options.get("labels", ""))
-                for old in self._sessions.pop(job.name, []):
-                    old.end()
-            with lock:
-                work = self._works.get(job.name)
-                if work is None or not work.remembers(job):
-                    checkpoints = Checkpoints(self._state / job.name)
-                    checkpoints.check()
-                    work = self._works[job.name] = JobWork(job, checkpoints)
-                if rewinds:
-                    work.rewind(b"")
-            open_ones = [one for one in self._sessions.get(job.name, []) if not one.stop.is_set()]
-            self._sessions[job.name] = [*open_ones, session]
+            turn = self._turns.setdefault(job.name, Turn())
+            self._end_left_behind(job.name, rewind)
+            self._sessions.setdefault(job.name, {})[session] = rewind
+        with turn.now():
+            work = self._works.get(job.name)
+            if work is None or not work.remembers(job):
+                checkpoints = Checkpoints(self._state / job.name)
+                checkpoints.check()
+                work = self._works[job.name] = JobWork(job, checkpoints)
+            if rewind == LOG:
+                work.rewind(b"")
+            if rewind == TIME:
+                turn.begin_again(session)
         scorer = self._make_scorer(job, session.stop) if job.model else None
-        return Attached(work, lock, scorer, rewinds, session.stop)
+        if rewind:
+            return SendsAgain(work, turn, scorer, session, tell_late=rewind == LOG)
+        return Attached(work, turn, scorer, session)
+
+    def _end_left_behind(self, job: str, rewind: str) -> None:
+        """End the connections that a host left behind when it comes anew, and forget those that ended."""
+        for old, its in list(self._sessions.get(job, {}).items()):
+            if rewind == LOG or (rewind and its):
+                old.end()
+            if old.stop.is_set():
+                del self._sessions[job][old]
 
     def _job(self, name: str) -> Job:
         known = [path.stem for path in self._jobs.glob("*.toml")]

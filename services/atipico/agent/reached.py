@@ -1,0 +1,68 @@
+"""How far a job has come in each group of a stream that another server hands over, and what need not come again."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from google.protobuf.message import DecodeError
+
+from atipico.wire.snapshot import Snapshot
+from atipico.wire.udf_pb2 import Point
+
+_LONG_AGO = -(2**63)
+_LOOK_S = 60.0  # for what was on its way when it was dealt with; it costs reading each point twice
+
+
+class Reached:
+    """By group the time, ns, of the newest sample that is remembered.
+
+    The samples of a group come in the order of their time, so that these tell of what is on disk elsewhere which the
+    job knows. Whoever sends again notes by `deal` that all up to here has its outcome, and `fresh` leaves that out.
+    """
+
+    def __init__(self) -> None:
+        self.life = secrets.token_hex(4)
+        self._newest: dict[str, int] = {}
+        self._dealt: dict[str, int] = {}
+        self._look_until_s = 0.0
+
+    def note(self, groups: Iterable[str], times: Iterable[int]) -> None:
+        """Samples are remembered now."""
+        newest = self._newest
+        for group, at in zip(groups, times, strict=True):
+            if at > newest.get(group, _LONG_AGO):
+                newest[group] = at
+
+    def told(self, snapshot: Snapshot) -> Snapshot:
+        """A snapshot with what this knows."""
+        return msgspec.structs.replace(snapshot, life=self.life, reached=dict(self._newest))
+
+    def go_back(self, reached: Mapping[str, int]) -> None:
+        """To what a snapshot told."""
+        self._newest = dict(reached)
+
+    def deal(self) -> None:
+        """What is remembered now has its outcome elsewhere; what is on its way here still of that is looked for."""
+        self._dealt = dict(self._newest)
+        self._look_until_s = time.monotonic() + _LOOK_S
+
+    def fresh(self, points: Sequence[bytes]) -> Sequence[bytes]:
+        """Those of the points that were not dealt with. What can't be read is for others to say."""
+        if time.monotonic() > self._look_until_s:
+            return points
+        parsed = list(map(_parsed, points))
+        return [
+            data
+            for data, point in zip(points, parsed, strict=True)
+            if point is None or point.time > self._dealt.get(point.group, _LONG_AGO)
+        ]
+
+
+def _parsed(point: bytes) -> Point | None:
+    try:
+        return Point.FromString(point)
+    except DecodeError:
+        return None
