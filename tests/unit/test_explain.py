@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from lightgbm import LGBMClassifier
 from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
     ExtraTreesClassifier,
+    GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     IsolationForest,
     RandomForestClassifier,
@@ -27,7 +30,8 @@ from atipico.cli.main import app
 from atipico.config import home
 from atipico.errors import Refused
 from atipico.features.block import Rows
-from atipico.learn.average import Average, compile_average
+from atipico.learn.average import compile_average
+from atipico.learn.ensembles import Ensemble, Member
 from atipico.learn.explain import Explainer
 from atipico.learn.graph_reader import members_of
 from atipico.learn.register import Trained, register
@@ -42,6 +46,9 @@ KINDS = {
     "extra trees": (lambda: ExtraTreesClassifier(12, max_depth=6, random_state=0), "probability"),
     "histogram": (lambda: HistGradientBoostingClassifier(max_iter=20, random_state=0), "log-odds"),
     "lightgbm": (lambda: LGBMClassifier(n_estimators=20, num_leaves=7, num_threads=1, verbose=-1), "log-odds"),
+    "bagging": (lambda: BaggingClassifier(n_estimators=12, max_features=3, random_state=0), "probability"),
+    "ada boost": (lambda: AdaBoostClassifier(n_estimators=12, random_state=0), "log-odds"),
+    "gradient boosting": (lambda: GradientBoostingClassifier(n_estimators=12, random_state=0), "log-odds"),
     "isolation": (lambda: IsolationForest(n_estimators=12, max_samples=64, random_state=0), "log2 of the strangeness"),
 }
 
@@ -59,6 +66,10 @@ def registered(estimator, folder, kind="supervised", compiled=True) -> Explainer
     shape = {"name": "hand", "kind": kind, "columns": COLUMNS, "threshold": 0.5 if kind == "supervised" else 0.95}
     model = register(Trained(estimator=estimator, known=known, usual=~truth, **shape, **about), folder, compiled)
     return Explainer(folder / "hand" / str(model.manifest.version))
+
+
+def averaged(estimators, shares) -> Ensemble:
+    return Ensemble([Member(str(one), str(one), share, one) for one, share in zip(estimators, shares, strict=True)])
 
 
 def trees_of(estimator, columns: int = 5):
@@ -122,7 +133,7 @@ def test_parts_of_a_mean_of_estimators_add_up_to_its_score(tmp_path):
     known, truth = samples()
     members = [KINDS[name][0]().fit(known, truth) for name in ("lightgbm", "forest", "logistic")]
 
-    explainer = registered(Average(members, [0.5, 0.3, 0.2]), tmp_path)
+    explainer = registered(averaged(members, [0.5, 0.3, 0.2]), tmp_path)
 
     for one in explainer.of(known[:20]):
         assert one.unit == "score"
@@ -134,7 +145,7 @@ def test_parts_of_a_mean_of_forests_are_the_mean_of_their_parts(tmp_path):
     known, truth = samples()
     one, other = (KINDS[name][0]().fit(known, truth) for name in ("forest", "extra trees"))
 
-    explainer = registered(Average([one, other], [0.25, 0.75]), tmp_path)
+    explainer = registered(averaged([one, other], [0.25, 0.75]), tmp_path)
     (told,) = explainer.of(known[:1])
 
     apart = [(shapley(trees_of(forest), known[0], explainer.references) / 12).mean(axis=0) for forest in (one, other)]

@@ -10,6 +10,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from atipico.learn import estimators, fit, quality, threshold
 from atipico.learn.calendar import DAY, Span
+from atipico.learn.ensembles import Ensemble
 from atipico.learn.plots import importance
 from atipico.learn.recipe import Recipe
 from atipico.learn.split import Split, judged, known_keys, split, trains
@@ -213,15 +214,16 @@ def test_every_kind_of_estimator_is_trained_written_and_read_back_to_the_same_sc
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(800, 4)) * [1, 100, 0.01, 5]
     label = (rows[:, 0] + rows[:, 3] / 5 > 1.5).astype(np.int8)
-    few = {} if kind == "logistic_regression" else {"max_iter" if kind.startswith("hist") else "n_estimators": 10}
+    few = {"hist_gradient_boosting": {"max_iter": 10}, "logistic_regression": {}, "decision_tree": {"max_depth": 5}}
+    few = few.get(kind, {"n_estimators": 10})
     members = estimators.members_of(recipe(estimator=[{"kind": kind, "seeds": [3], **few}]))
 
     (trained,) = estimators.train(members, rows, label, None)
     estimators.write(trained, tmp_path)
     back = estimators.read(members[0], tmp_path)
 
-    scores, apart = estimators.scores_of([back], rows)
-    assert np.abs(scores - estimators.average_of([trained]).predict_proba(rows)[:, 1]).max() < 1e-9
+    scores, apart = Ensemble([back]).scores(rows)
+    assert np.abs(scores - Ensemble([trained]).predict_proba(rows)[:, 1]).max() < 1e-9
     assert list(apart) == [f"1-{kind}"]
     assert roc_auc_score(label, scores) > 0.9
     looked_at = importance(back.estimator, 4)

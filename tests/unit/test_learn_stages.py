@@ -20,6 +20,7 @@ from atipico.features.block import Labels
 from atipico.features.plan import Plan
 from atipico.learn import estimators
 from atipico.learn.calendar import date_of
+from atipico.learn.ensembles import Ensemble, Member
 from atipico.learn.fit import fit
 from atipico.learn.split import split
 from atipico.learn.stages import Learning
@@ -217,11 +218,30 @@ def test_the_registered_model_gives_the_mean_of_what_the_libraries_give(learning
 
     model = stages.register(run)
 
-    told = [estimators.Member(**one, estimator=None) for one in run.told["estimators"]]
+    told = [Member(**one, estimator=None) for one in run.told["estimators"]]
     members = [estimators.read(one, run.folder / "estimators") for one in told]
     rows = stages.table().values[::7]
-    assert np.abs(model.score(rows) - estimators.average_of(members).predict_proba(rows)[:, 1]).max() < 1e-9
+    assert np.abs(model.score(rows) - Ensemble(members).predict_proba(rows)[:, 1]).max() < 1e-9
     assert sum(one.share for one in told) == pytest.approx(1)
+
+
+def test_a_resampled_stacked_and_calibrated_model_is_served_as_it_was_judged(learn, learning, tmp_path):
+    methods = '[train.imbalance]\nkind = "smote"\nratio = 0.5\nneighbours = 2\n'
+    methods += '[train.ensemble]\nkind = "stacking"\ncalibrate = "sigmoid"\ndays = 4\n'
+    told = learn("all", recipe=RECIPE.replace("[[estimator]]", f"{methods}[[estimator]]", 1))
+
+    model = load(tmp_path / "models/small/1")
+    (folder,) = (tmp_path / "runs/small").iterdir()
+    run, table = json.loads((folder / "run.json").read_text()), learning().table()
+    first, end = run["split"][2]
+    test = (table.day >= first) & (table.day < end)
+    assert told.exit_code == 0
+    assert (model.score(table.values[test]) >= run["threshold"]["value"]).sum() / 7 == pytest.approx(
+        run["metrics"]["average"]["alerts_per_day"]
+    )
+    assert set(run["ensemble"]["stacking"]) == {"kind", "slopes", "offset"}
+    card = (tmp_path / "models/small/1/card.md").read_text()
+    assert "stacked on 4 days, calibrated (sigmoid) on 4 days; against imbalance smote" in card
 
 
 def test_a_learnt_model_is_served_without_what_it_was_learnt_with(learning, tmp_path):
@@ -267,11 +287,11 @@ def test_a_budget_is_kept_on_the_days_before_the_model_is_made(learning):
     stages = learning()
     run = stages.train()
     table, (_, gap, _) = stages.table(), run.told["split"]
-    told = [estimators.Member(**one, estimator=None) for one in run.told["estimators"]]
+    told = [Member(**one, estimator=None) for one in run.told["estimators"]]
     members = [estimators.read(one, run.folder / "estimators") for one in told]
 
     here = (table.day >= gap[0]) & (table.day < gap[1])
-    scores, _ = estimators.scores_of(members, table.values[here])
+    scores, _ = Ensemble(members).scores(table.values[here])
     alerts = [int((scores[table.day[here] == day] >= run.told["threshold"]["value"]).sum()) for day in range(*gap)]
 
     assert max(alerts) == 3
@@ -284,11 +304,10 @@ def test_alerts_are_counted_of_known_cards_too_though_those_are_not_judged(learn
     stages.evaluate(run)
 
     table, (_, _, test), average = stages.table(), run.told["split"], run.told["metrics"]["average"]
-    told = [estimators.Member(**one, estimator=None) for one in run.told["estimators"]]
+    told = [Member(**one, estimator=None) for one in run.told["estimators"]]
     here = (table.day >= test[0]) & (table.day < test[1])
-    scores, _ = estimators.scores_of(
-        [estimators.read(one, run.folder / "estimators") for one in told], table.values[here]
-    )
+    members = [estimators.read(one, run.folder / "estimators") for one in told]
+    scores, _ = Ensemble(members).scores(table.values[here])
     assert average["alerts_per_day"] == (scores >= run.told["threshold"]["value"]).sum() / 7
     assert average["samples"] < here.sum()
 

@@ -6,16 +6,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from imblearn.ensemble import BalancedBaggingClassifier, BalancedRandomForestClassifier, EasyEnsembleClassifier
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
     ExtraTreesClassifier,
+    GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     IsolationForest,
     RandomForestClassifier,
 )
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from atipico.learn.average import compile_average
 from atipico.learn.tree_readers import as_float32_compares, of_histogram, of_lightgbm, of_sklearn
@@ -26,6 +31,13 @@ ESTIMATORS = {
     "forest": lambda: RandomForestClassifier(20, max_depth=9, random_state=0),
     "weighted forest": lambda: RandomForestClassifier(10, max_depth=9, class_weight="balanced", random_state=0),
     "extra trees": lambda: ExtraTreesClassifier(20, max_depth=9, random_state=0),
+    "tree": lambda: DecisionTreeClassifier(max_depth=9, random_state=0),
+    "bagging": lambda: BaggingClassifier(n_estimators=10, max_features=4, random_state=0),
+    "ada boost": lambda: AdaBoostClassifier(DecisionTreeClassifier(max_depth=2), n_estimators=20, random_state=0),
+    "boosting": lambda: GradientBoostingClassifier(n_estimators=30, random_state=0),
+    "balanced forest": lambda: BalancedRandomForestClassifier(20, max_depth=9, random_state=0),
+    "balanced bagging": lambda: BalancedBaggingClassifier(n_estimators=10, random_state=0),
+    "easy ensemble": lambda: EasyEnsembleClassifier(n_estimators=3, random_state=0),
     "histogram": lambda: HistGradientBoostingClassifier(max_iter=30, random_state=0),
     "lightgbm": lambda: LGBMClassifier(n_estimators=40, num_threads=1, verbose=-1, random_state=0),
     "another slope": lambda: LGBMClassifier(n_estimators=9, sigmoid=1.7, num_threads=1, verbose=-1),
@@ -59,19 +71,36 @@ def on_the_edge(known: np.ndarray, splits: list[tuple[int, float]]) -> np.ndarra
 
 
 def splits_of(estimator) -> list[tuple[int, float]]:
+    if hasattr(estimator, "tree_"):
+        return own_splits(estimator)
     if hasattr(estimator, "booster_"):
         trees = of_lightgbm(estimator.booster_.model_to_string())
     elif hasattr(estimator, "_predictors"):
         trees = (of_histogram(one.nodes) for (one,) in estimator._predictors)
     else:
-        plain = [one.tree_ for one in getattr(estimator, "estimators_", [])]
-        return [split for one in plain for split in zip(one.feature, one.threshold, strict=True) if split[0] >= 0]
+        inner = (
+            estimator.estimators_.ravel() if isinstance(estimator, GradientBoostingClassifier) else inside(estimator)
+        )
+        columns = getattr(estimator, "estimators_features_", [np.arange(6)] * len(inner))
+        return [(of[at], split) for one, of in zip(inner, columns, strict=True) for at, split in own_splits(one)]
     return [
         (feature, threshold)
         for one in trees
         for feature, threshold, left in zip(one.feature, one.threshold, one.left, strict=True)
         if left >= 0
     ]
+
+
+def inside(estimator) -> list:
+    """What it is made of, without the samplers that chose its rows."""
+    return [one[-1] if isinstance(one, Pipeline) else one for one in getattr(estimator, "estimators_", [])]
+
+
+def own_splits(one) -> list[tuple[int, float]]:
+    if not hasattr(one, "tree_"):
+        return splits_of(one)
+    splits = zip(one.tree_.feature, one.tree_.threshold, strict=True)
+    return [split for split in splits if split[0] >= 0]
 
 
 def own(estimator, rows: np.ndarray) -> np.ndarray:
@@ -167,3 +196,9 @@ def test_what_can_not_be_compiled_is_refused_with_its_reason():
         compile_average([LogisticRegression().fit(known, np.arange(300) % 3)], 6)
     with pytest.raises(ValueError, match="StandardScaler is none"):
         compile_average([StandardScaler().fit(known)], 6)
+    with pytest.raises(ValueError, match="no trees"):
+        compile_average([AdaBoostClassifier(LogisticRegression(), n_estimators=2).fit(known, truth)], 6)
+    with pytest.raises(ValueError, match="columns of their own"):
+        compile_average([BaggingClassifier(LogisticRegression(), n_estimators=2, max_features=3).fit(known, truth)], 6)
+    with pytest.raises(ValueError, match="begins with a LogisticRegression"):
+        compile_average([GradientBoostingClassifier(n_estimators=2, init=LogisticRegression()).fit(known, truth)], 6)

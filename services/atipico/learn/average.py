@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
     ExtraTreesClassifier,
+    GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     IsolationForest,
     RandomForestClassifier,
@@ -15,49 +18,32 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from atipico.learn import tree_readers
 from atipico.learn.graph import ROWS, SCORE, Graph
 
 
-class Average(NamedTuple):
-    """A weighted mean of fitted classifiers that is itself one. shares: their weights, adding up to 1."""
-
-    members: Sequence[Any]
-    shares: Sequence[float]
-
-    def predict_proba(self, rows: np.ndarray) -> np.ndarray:
-        """rows: float64 (m, k). Returns float64 (m, 2), as scikit-learn does."""
-        likely = np.sum([share * _own(one, rows) for one, share in zip(*self, strict=True)], axis=0)
-        return np.column_stack([1 - likely, likely])
-
-    def compiled(self, columns: int) -> bytes:
-        return compile_average(self.members, columns, self.shares)
-
-
-def _own(member: Any, rows: np.ndarray) -> np.ndarray:
-    booster = getattr(member, "booster_", member)  # LightGBM's class for scikit-learn warns about names of columns
-    if _is_lightgbm(booster):
-        return np.asarray(booster.predict(rows), dtype=np.float64)
-    return np.asarray(member.predict_proba(rows), dtype=np.float64)[:, 1]
-
-
 def compile_average(members: Sequence[Any], columns: int, shares: Sequence[float] | None = None) -> bytes:
     """The graph of a weighted mean of what fitted estimators give, in float64: rows (m, columns) -> (m, 1).
 
-    members: LogisticRegression behind a StandardScaler or alone, RandomForest, ExtraTrees, HistGradientBoosting,
+    members: LogisticRegression behind a StandardScaler or alone, a decision tree, RandomForest, ExtraTrees, bagging of
+    any of these (imbalanced-learn's balanced ones too), AdaBoost of trees, GradientBoosting, HistGradientBoosting,
     LightGBM, each of two classes (its probability of the second), IsolationForest. shares: their weights, adding up
     to 1; equal unless given. Raises ValueError for any other, or a tree that is not made of thresholds.
     """
     shares = [1 / len(members)] * len(members) if shares is None else shares
     graph = Graph()
-    parts = [_column(graph, member) for member in members]
-    if len(parts) == 1:
-        graph.step("Identity", parts[0], out=SCORE)
-    else:
-        weighted = [graph.step("Mul", part, graph.number(share)) for part, share in zip(parts, shares, strict=True)]
-        graph.step("Sum", *weighted, out=SCORE)
+    mean(graph, [column(graph, member) for member in members], shares, SCORE)
     return graph.model(columns)
+
+
+def mean(graph: Graph, parts: Sequence[str], shares: Sequence[float], out: str = "") -> str:
+    """Adds the weighted mean of some columns, (m, 1) each, and gives the name of its own."""
+    if len(parts) == 1:
+        return graph.step("Identity", parts[0], out=out)
+    weighted = [graph.step("Mul", part, graph.number(share)) for part, share in zip(parts, shares, strict=True)]
+    return graph.step("Sum", *weighted, out=out)
 
 
 def is_known(estimator: Any) -> bool:
@@ -69,7 +55,9 @@ def is_known(estimator: Any) -> bool:
 
 
 def _steps(estimator: Any) -> list[Any]:
-    return [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
+    """What rows go through; what only chose those of the training (a sampler) has no part in that."""
+    steps = [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
+    return [step for step in steps if not hasattr(step, "fit_resample")]
 
 
 def _is_lightgbm(estimator: Any) -> bool:
@@ -83,7 +71,8 @@ def _compiler(estimator: Any) -> Callable[[Graph, str, Any], str] | None:
     return next((add for kind, add in _COMPILERS.items() if isinstance(estimator, kind)), None)
 
 
-def _column(graph: Graph, estimator: Any) -> str:
+def column(graph: Graph, estimator: Any) -> str:
+    """Adds a fitted estimator to a graph and gives the name of its column, (m, 1). Raises ValueError as above."""
     *scalers, last = _steps(estimator)
     add = _compiler(last) if is_known(estimator) else None
     if add is None:
@@ -106,6 +95,35 @@ def _logistic(graph: Graph, rows: str, estimator: Any) -> str:
 def _forest(graph: Graph, rows: str, forest: Any) -> str:
     made = tree_readers.of_forest(forest)
     return graph.step("Div", graph.sums(made), graph.number(float(len(made))))
+
+
+def _tree(graph: Graph, rows: str, tree: Any) -> str:
+    return graph.step("Div", graph.sums([tree_readers.of_classes(tree)]), graph.number(1.0))
+
+
+def _bagging(graph: Graph, rows: str, bagging: Any) -> str:
+    """The mean of its estimators: of trees as one forest, which may look at columns of their own each."""
+    inner = [_steps(one)[-1] for one in bagging.estimators_]
+    if all(isinstance(one, DecisionTreeClassifier) for one in inner):
+        features = bagging.estimators_features_
+        made = [tree_readers.of_classes(one, of) for one, of in zip(inner, features, strict=True)]
+        return graph.step("Div", graph.sums(made), graph.number(float(len(made))))
+    if any(not np.array_equal(of, np.arange(bagging.n_features_in_)) for of in bagging.estimators_features_):
+        raise ValueError("it bags estimators that are no trees over columns of their own each")
+    return mean(graph, [column(graph, one) for one in bagging.estimators_], [1 / len(inner)] * len(inner))
+
+
+def _ada_boost(graph: Graph, rows: str, boosting: Any) -> str:
+    made = tree_readers.of_ada_boost(boosting)
+    return graph.step("Sigmoid", graph.step("Mul", graph.sums(made), graph.number(2.0)))
+
+
+def _gradient_boosting(graph: Graph, rows: str, boosting: Any) -> str:
+    if boosting.init_ != "zero" and type(boosting.init_).__name__ != "DummyClassifier":
+        raise ValueError(f"it begins with a {type(boosting.init_).__name__}, not with a number")
+    begun = float(boosting._raw_predict_init(np.zeros((1, boosting.n_features_in_)))[0, 0])
+    made = tree_readers.of_gradient_boosting(boosting)
+    return graph.step("Sigmoid", graph.step("Add", graph.sums(made), graph.number(begun)))
 
 
 def _histogram(graph: Graph, rows: str, boosting: Any) -> str:
@@ -136,8 +154,12 @@ def _isolation(graph: Graph, rows: str, forest: Any) -> str:
 
 _COMPILERS: dict[type, Callable[[Graph, str, Any], str]] = {
     LogisticRegression: _logistic,
+    DecisionTreeClassifier: _tree,
     RandomForestClassifier: _forest,
     ExtraTreesClassifier: _forest,
     HistGradientBoostingClassifier: _histogram,
+    GradientBoostingClassifier: _gradient_boosting,
+    AdaBoostClassifier: _ada_boost,
     IsolationForest: _isolation,
+    BaggingClassifier: _bagging,
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from atipico.learn.average import Average, compile_average, is_known
+from atipico.learn.average import compile_average, is_known
+from atipico.learn.ensembles import Ensemble
 
 OPSET = 18
 
@@ -12,10 +13,10 @@ OPSET = 18
 def compile_estimator(estimator: Any, columns: int, double: bool = False) -> bytes:
     """The graph of a fitted classifier (its probabilities) or IsolationForest (how strange, larger is stranger).
 
-    An Average, and what `compile_average` knows, takes float64 and gives the estimator's own numbers. double: the same
+    An Ensemble, and what `compile_average` knows, takes float64 and gives the estimator's own numbers. double: the same
     for the others, which skl2onnx converts; it raises what it raises for an estimator that it can't convert.
     """
-    if isinstance(estimator, Average):
+    if isinstance(estimator, Ensemble):
         return estimator.compiled(columns)
     if is_known(estimator):
         return compile_average([estimator], columns)
@@ -37,4 +38,4 @@ def compile_estimator(estimator: Any, columns: int, double: bool = False) -> byt
 
 def is_exact(estimator: Any) -> bool:
     """Whether the graph gives the estimator's own numbers but for the last bits of float64."""
-    return isinstance(estimator, Average) or is_known(estimator)
+    return isinstance(estimator, Ensemble) or is_known(estimator)

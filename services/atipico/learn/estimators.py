@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from atipico.errors import Refused, nearest
-from atipico.learn.average import Average, compile_average
+from atipico.learn.ensembles import Member
 from atipico.learn.recipe import EstimatorRecipe, Recipe
-from atipico.registry.compiled import Compiled
 from atipico.registry.estimator import load_estimator
 
 SKOPS, LIGHTGBM = ".skops", ".lightgbm.txt"
@@ -48,22 +47,69 @@ def _lightgbm() -> Any:
     return LGBMClassifier(verbose=-1, deterministic=True, force_row_wise=True, n_jobs=threads())
 
 
+def _decision_tree() -> Any:
+    from sklearn.tree import DecisionTreeClassifier
+
+    return DecisionTreeClassifier()
+
+
+def _bagging() -> Any:
+    from sklearn.ensemble import BaggingClassifier
+
+    return BaggingClassifier(_decision_tree(), n_jobs=threads())
+
+
+def _ada_boost() -> Any:
+    from sklearn.ensemble import AdaBoostClassifier
+
+    return AdaBoostClassifier(_stump())
+
+
+def _gradient_boosting() -> Any:
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    return GradientBoostingClassifier()
+
+
+def _balanced_random_forest() -> Any:
+    from imblearn.ensemble import BalancedRandomForestClassifier
+
+    return BalancedRandomForestClassifier(n_jobs=threads())
+
+
+def _balanced_bagging() -> Any:
+    from imblearn.ensemble import BalancedBaggingClassifier
+
+    return BalancedBaggingClassifier(_decision_tree(), n_jobs=threads())
+
+
+def _easy_ensemble() -> Any:
+    from imblearn.ensemble import EasyEnsembleClassifier
+
+    return EasyEnsembleClassifier(estimator=_ada_boost(), n_jobs=threads())
+
+
+def _stump() -> Any:
+    return _decision_tree().set_params(max_depth=1)
+
+
+BALANCED = {
+    "balanced_random_forest": _balanced_random_forest,
+    "balanced_bagging": _balanced_bagging,
+    "easy_ensemble": _easy_ensemble,
+}  # each of their estimators sees all anomalies and as many usual rows; rows have no weights there
 KINDS = {
     "logistic_regression": _logistic_regression,
+    "decision_tree": _decision_tree,
+    "bagging": _bagging,
     "random_forest": _random_forest,
     "extra_trees": _extra_trees,
+    "ada_boost": _ada_boost,
+    "gradient_boosting": _gradient_boosting,
     "hist_gradient_boosting": _hist_gradient_boosting,
     "lightgbm": _lightgbm,
+    **BALANCED,
 }
-
-
-class Member(NamedTuple):
-    """One estimator of an average. share: its weight; all add up to 1. estimator: None before it is trained."""
-
-    name: str
-    kind: str
-    share: float
-    estimator: Any
 
 
 def threads() -> int:
@@ -129,20 +175,9 @@ def _fitted(member: Member, rows: np.ndarray, label: np.ndarray, weight: np.ndar
 
         behind = make_pipeline(StandardScaler(), member.estimator)
         return behind.fit(rows, label, logisticregression__sample_weight=weight)
+    if member.kind in BALANCED:
+        return member.estimator.fit(rows, label)
     return member.estimator.fit(rows, label, sample_weight=weight)
-
-
-def scores_of(members: Sequence[Member], rows: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """What their average gives to rows, float64 (n, k) -> (n,), and each by itself: by the form that will serve."""
-    apart = {
-        member.name: np.clip(Compiled(compile_average([member.estimator], rows.shape[1]), rows.shape[1])(rows), 0, 1)
-        for member in members
-    }
-    return np.sum([member.share * apart[member.name] for member in members], axis=0), apart
-
-
-def average_of(members: Sequence[Member]) -> Average:
-    return Average([one.estimator for one in members], [one.share for one in members])
 
 
 def write(member: Member, folder: Path) -> Path:

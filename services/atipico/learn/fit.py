@@ -8,47 +8,100 @@ from typing import NamedTuple
 import numpy as np
 
 from atipico.errors import Refused
-from atipico.learn import estimators, threshold
+from atipico.learn import estimators, imbalance, threshold
 from atipico.learn.calendar import Span
-from atipico.learn.estimators import Member
+from atipico.learn.combine import CALIBRATIONS, Stacking
+from atipico.learn.ensembles import Ensemble, Member
+from atipico.learn.imbalance import Shown
 from atipico.learn.recipe import Recipe, days
-from atipico.learn.split import Split, ends_at, split, trains, waits
+from atipico.learn.split import Split, ends_at, judged, split, trains, waits
 from atipico.learn.table import Table
 
 Say = Callable[[str], None]
 
 
 class Fitted(NamedTuple):
-    """members: trained. rows: int (n,), the rows of the table that trained them."""
+    """ensemble: of trained members. rows: int (n,), the rows of the table that trained them."""
 
-    members: list[Member]
+    ensemble: Ensemble
     rows: np.ndarray
     split: Split
 
 
 def fit(recipe: Recipe, table: Table, made: Split, members: Sequence[Member], say: Say) -> Fitted:
-    """Train fresh copies of `members`. Raises Refused when no row of the split's days may train."""
+    """Train fresh copies of `members`, and what makes them one score where that is learnt too.
+
+    Raises Refused when no row of the split's days may train.
+    """
+    fitted = _trained(recipe, table, made, members, say)
+    told = recipe.train.ensemble
+    if told.kind == "average" and told.calibrate == "none":
+        return fitted
+    apart, label = _held_out(recipe, table, made, members, say)
+    ensemble = fitted.ensemble
+    if told.kind == "stacking":
+        ensemble = ensemble._replace(stacking=Stacking.learn(apart, label))
+    if told.calibrate != "none":
+        ensemble = ensemble._replace(calibration=CALIBRATIONS[told.calibrate].learn(ensemble.combined(apart), label))
+    return fitted._replace(ensemble=ensemble)
+
+
+def _trained(recipe: Recipe, table: Table, made: Split, members: Sequence[Member], say: Say) -> Fitted:
     from sklearn.base import clone
 
     rows = np.flatnonzero(trains(recipe, table, made))
     if not len(rows):
         raise Refused(f"no row of {made.train} has a label and a score; the data are of {table.days}")
+    shown = Shown(table.values[rows], table.label[rows], weights(recipe, table, made, rows))
+    shown = imbalance.balanced(recipe.train.imbalance, shown)
     fresh = [member._replace(estimator=clone(member.estimator)) for member in members]
     trained = []
-    for member in estimators.train(fresh, table.values[rows], table.label[rows], weights(recipe, table, made, rows)):
-        say(f"  {member.name}: {len(rows)} rows of {made.train}")
+    for member in estimators.train(fresh, *shown):
+        say(f"  {member.name}: {len(rows)} rows of {made.train}{_after(recipe, shown)}")
         trained.append(member)
-    return Fitted(trained, rows, made)
+    return Fitted(Ensemble(trained), rows, made)
+
+
+def _after(recipe: Recipe, shown: Shown) -> str:
+    if recipe.train.imbalance.kind not in imbalance.RESAMPLE:
+        return ""
+    return (
+        f", {len(shown.label)} after {recipe.train.imbalance.kind}, {int((shown.label == 1).sum())} of them anomalies"
+    )
+
+
+def _held_out(
+    recipe: Recipe, table: Table, made: Split, members: Sequence[Member], say: Say
+) -> tuple[np.ndarray, np.ndarray]:
+    """What each member of an earlier training gives to the last days of this one, float64 (n, members), and labels."""
+    kept = recipe.train.ensemble.days
+    span = Span(made.train.stop - kept, made.train.stop)
+    try:
+        before = split(ends_at(recipe, made), table, kept + waits(table))
+        say(f"  for how they become one score, on {span}, trained on {before.train}")
+        fitted = _trained(recipe, table, before, members, say)
+    except Refused as error:
+        raise Refused(
+            f"train.ensemble: {kept} days of {made.train} must teach it, and train no estimator: {error}; "
+            "give fewer days in [train.ensemble] or more data"
+        ) from error
+    rows = np.flatnonzero(judged(recipe, table, Split(before.train, before.gap, span)))
+    _, apart = fitted.ensemble.scores(table.values[rows])
+    return np.column_stack(list(apart.values())), table.label[rows]
 
 
 def weights(recipe: Recipe, table: Table, made: Split, rows: np.ndarray) -> np.ndarray | None:
-    """How much each row counts in training, float64 (n,); None when all count alike."""
+    """How much each row counts in training, float64 (n,); None when all count alike.
+
+    Usual rows of which only a share trains weigh the more, but where resampling tells how many of them there shall be.
+    """
     told, half_life = recipe.train, days(recipe.train.half_life)
-    if half_life is None and told.anomaly_weight == told.usual_share == 1.0:
+    share = 1.0 if recipe.train.imbalance.kind in imbalance.RESAMPLE else told.usual_share
+    if half_life is None and told.anomaly_weight == share == 1.0:
         return None
     age = made.train.stop - 1 - table.day[rows]
     weight = 0.5 ** (age / half_life) if half_life else np.ones(len(rows))
-    found: np.ndarray = weight * np.where(table.label[rows] == 1, told.anomaly_weight, 1 / told.usual_share)
+    found: np.ndarray = weight * np.where(table.label[rows] == 1, told.anomaly_weight, 1 / share)
     return found
 
 
@@ -77,7 +130,7 @@ def threshold_of(
 
 def _judged(recipe: Recipe, table: Table, fitted: Fitted, span: Span) -> float:
     rows = np.flatnonzero(span.has(table.day) & table.scorable)
-    scores, _ = estimators.scores_of(fitted.members, table.values[rows])
+    scores, _ = fitted.ensemble.scores(table.values[rows])
     if (cost := recipe.threshold.cost) is None:
         return threshold.by_budget(scores, table.day[rows], recipe.threshold.alerts_per_day or 0)
     known = table.label[rows] >= 0

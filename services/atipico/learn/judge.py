@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from atipico.errors import Refused
-from atipico.learn import estimators, quality
-from atipico.learn.estimators import Member
+from atipico.learn import quality
+from atipico.learn.ensembles import Ensemble, Member
 from atipico.learn.fit import fit, threshold_of
 from atipico.learn.recipe import Recipe
 from atipico.learn.split import Split, ends_at, judged, split
@@ -24,8 +24,8 @@ class Judged(NamedTuple):
     label: np.ndarray
 
 
-def judge(recipe: Recipe, table: Table, made: Split, members: Sequence[Member], threshold: float) -> Judged:
-    """Judge trained estimators on the test of a split. Raises Refused where it has nothing to judge on.
+def judge(recipe: Recipe, table: Table, made: Split, ensemble: Ensemble, threshold: float) -> Judged:
+    """Judge a trained ensemble on the test of a split. Raises Refused where it has nothing to judge on.
 
     Alerts a day are all that the test's days would have had, also of keys that are known and not judged.
     """
@@ -36,14 +36,14 @@ def judge(recipe: Recipe, table: Table, made: Split, members: Sequence[Member], 
     rows = days[among]
     keys = table.keys[test.key][rows] if test.key else None
     kind = None if table.kind is None else table.kind[rows]
-    average, apart = estimators.scores_of(members, table.values[days])
+    score, apart = ensemble.scores(table.values[days])
 
     def told(scores: np.ndarray) -> quality.Figures:
         alerts = quality.alerts_by_day(scores, table.day[days], threshold)
         return quality.figures(scores[among], table.label[rows], table.day[rows], keys, test.k, threshold, kind, alerts)
 
     by_estimator = {name: told(scores) for name, scores in apart.items()} if len(apart) > 1 else {}
-    return Judged({"average": told(average), "by_estimator": by_estimator}, average[among], table.label[rows])
+    return Judged({"average": told(score), "by_estimator": by_estimator}, score[among], table.label[rows])
 
 
 def earlier_weeks(
@@ -59,5 +59,5 @@ def earlier_weeks(
         except Refused as error:
             say(f"warning: judged on {number} of {recipe.test.weeks} weeks: {error}")
             break
-        found.append(judge(recipe, table, before, fitted.members, threshold).told["average"])
+        found.append(judge(recipe, table, before, fitted.ensemble, threshold).told["average"])
     return found

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from atipico.learn.estimators import Member, average_of
+from atipico.learn.ensembles import Ensemble
 from atipico.learn.register import Trained
 
 Told = Mapping[str, Any]
@@ -21,14 +21,14 @@ _FIGURES = {
 }
 
 
-def trained_of(run: Told, rows: np.ndarray, label: np.ndarray, members: Sequence[Member]) -> Trained:
+def trained_of(run: Told, rows: np.ndarray, label: np.ndarray, ensemble: Ensemble) -> Trained:
     """A run as the registry takes it, from what it tells of itself. rows, label: the sample of its training."""
     trained, data = run["trained"], run["data"]
     figures = run.get("metrics", {}).get("average", {})
     return Trained(
         name=run["model"],
         kind="supervised",
-        estimator=average_of(members),
+        estimator=ensemble,
         columns=run["features"]["columns"],
         known=rows,
         usual=label == 0,
@@ -55,7 +55,7 @@ def card(run: Told) -> str:
 
 How likely a sample is an anomaly, learnt from labels; the features are those of the job `{run["job"]}`.
 
-- **Made by** run {run["run"]}, as `learn.toml` says: {members}.
+- **Made by** run {run["run"]}, as `learn.toml` says: {members}{_combined(recipe["train"])}.
 - **Trained on** {trained["rows"]} samples of {trained["days"]}, {trained["anomalies"]} of them anomalies, from
   {run["data"]["file"]} (SHA-256 `{run["data"]["sha256"][:16]}…`).
 - **Labels** are known {run["label_delay_ns"] / 86_400e9:g} days after their sample: no later one had a part in it.
@@ -68,8 +68,26 @@ How likely a sample is an anomaly, learnt from labels; the features are those of
 ## What it can't do
 
 - It has seen these days of this data. What changes later it does not know until it is learnt again.
-- A score is what the estimators take for a probability; how well it is one, nobody checked.
+- {_probability(recipe["train"])}
 """
+
+
+def _combined(train: Told) -> str:
+    imbalance, ensemble = train["imbalance"], train["ensemble"]
+    told = f", stacked on {ensemble['days']} days" if ensemble["kind"] == "stacking" else ""
+    if ensemble["calibrate"] != "none":
+        told += f", calibrated ({ensemble['calibrate']}) on {ensemble['days']} days"
+    if imbalance["kind"] != "none":
+        told += f"; against imbalance {imbalance['kind']}, {imbalance['ratio']:g} anomalies to a usual row"
+    return told
+
+
+def _probability(train: Told) -> str:
+    if train["ensemble"]["calibrate"] != "none":
+        return "A score is a probability as far as the days go on like those that it was calibrated on."
+    if train["imbalance"]["kind"] != "none":
+        return "A score is no probability: what trained had more anomalies than there are."
+    return "A score is what the estimators take for a probability; how well it is one, nobody checked."
 
 
 def _judged(metrics: Told | None, first: str) -> str:

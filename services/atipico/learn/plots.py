@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from atipico.learn.estimators import Member
+from atipico.learn.ensembles import Member
 
 MOST_FEATURES = 30  # drawn; the rest matter less
 
@@ -89,6 +89,10 @@ def importance(estimator: Any, columns: int) -> np.ndarray | None:
         gain = np.bincount(nodes["feature_idx"].astype(np.int64), nodes["gain"], columns)
     elif hasattr(estimator, "feature_importances_"):
         gain = np.asarray(estimator.feature_importances_, dtype=np.float64)
+    elif hasattr(estimator, "estimators_features_"):  # bagging tells none, but each of its estimators does
+        gain = np.zeros(columns)
+        for one, of in zip(estimator.estimators_, estimator.estimators_features_, strict=True):
+            np.add.at(gain, of, (one[-1] if hasattr(one, "steps") else one).feature_importances_)
     elif hasattr(estimator, "steps"):  # of scaled columns: the size of each coefficient
         gain = np.abs(estimator[-1].coef_[0])
     else:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from atipico.config import nanoseconds
 from atipico.errors import Refused, nearest
 from atipico.learn.calendar import DAY
+from atipico.learn.methods import Between, Choices, EnsembleRecipe, Imbalance, Part, Tune
 from atipico.registry.manifest import NAME
 
 
@@ -32,35 +33,7 @@ def days(text: str | None) -> int | None:
     return None if text is None else nanoseconds(text) // DAY
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Kind(BaseModel):
-    """Something by the name that its shelf has for it. Whatever else is named is its parameters."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    kind: str
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return dict(self.model_extra or {})
-
-
-class Resample(_Kind):
-    """`[train.resample]`: how the few anomalies and the many usual rows of a training are balanced, and no others."""
-
-
-class Tune(_Kind):
-    """`[train.tune]`: what looks for better parameters, how long, and where."""
-
-
-class Ensemble(_Kind):
-    """`[train.ensemble]`: how the estimators are made one; their average unless given."""
-
-
-class Training(_Part):
+class Training(Part):
     """Which rows train. Earlier ones always fill the histories that features look at.
 
     start, to: the first and the last day that train. warm_up: from the first day of the data, only fills histories.
@@ -79,9 +52,9 @@ class Training(_Part):
     half_life: Days | None = None
     anomaly_weight: float = Field(1.0, gt=0)
     usual_share: float = Field(1.0, gt=0, le=1)
-    resample: Resample | None = None
-    tune: Tune | None = None
-    ensemble: Ensemble | None = None
+    imbalance: Imbalance = Field(default_factory=lambda: Imbalance.model_validate({}))
+    ensemble: EnsembleRecipe = Field(default_factory=lambda: EnsembleRecipe.model_validate({}))
+    tune: Tune = Field(default_factory=lambda: Tune.model_validate({}))
 
     @model_validator(mode="after")
     def _known_of_whom(self) -> Training:
@@ -90,21 +63,32 @@ class Training(_Part):
         return self
 
 
-class EstimatorRecipe(_Kind):
-    """One estimator, or one a seed: all are averaged, in these shares. Whatever else is named is its parameters."""
+class EstimatorRecipe(BaseModel):
+    """One estimator, or one a seed: all are averaged, in these shares. Whatever else is named is its parameters.
 
+    search: those that `atipico learn tune` looks for, and among what.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: str
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     share: float = Field(1.0, gt=0)
+    search: dict[str, Between | Choices] = Field(default_factory=dict)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
 
 
-class Cost(_Part):
+class Cost(Part):
     """What an anomaly that raises no alert costs, and an alert that is none; only their ratio matters."""
 
     missed: float = Field(gt=0)
     false_alert: float = Field(gt=0)
 
 
-class ThresholdRecipe(_Part):
+class ThresholdRecipe(Part):
     alerts_per_day: int | None = Field(None, ge=1)
     cost: Cost | None = None
 
@@ -115,7 +99,7 @@ class ThresholdRecipe(_Part):
         return self
 
 
-class Test(_Part):
+class Test(Part):
     """How the model is judged: on `days` days from the day on that it could be made, when its labels are known.
 
     k: of each day the k most suspicious are looked at. key: those are keys (a card; once found it is not looked at
@@ -133,7 +117,7 @@ class Test(_Part):
     weeks: int = Field(1, ge=1)
 
 
-class Recipe(_Part):
+class Recipe(Part):
     """name: the model's. job: whose features, a name in jobs/ or a .toml; leave_out: features that it does not take.
 
     label_delay: how long after its time a sample's label is known; the data set's own unless given.
@@ -168,6 +152,7 @@ def _told(error: Any) -> str:
     if error["type"] != "extra_forbidden":
         return f"{'.'.join(place) or 'file'}: {error['msg']}"
     parts: dict[str, type[BaseModel]] = {"train": Training, "threshold": ThresholdRecipe, "cost": Cost, "test": Test}
+    parts |= {"imbalance": Imbalance, "ensemble": EnsembleRecipe, "tune": Tune}
     of = parts.get(place[-2] if len(place) > 1 else "", Recipe)
     known = [field.alias or name for name, field in of.model_fields.items()]
     return f"no setting {'.'.join(place)!r}{nearest(place[-1], known)}"

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from atipico.errors import Refused
-from atipico.learn.average import Average
 from atipico.learn.compile import compile_estimator, is_exact
+from atipico.learn.ensembles import Ensemble
 from atipico.registry.calibration import Calibration
 from atipico.registry.compiled import Compiled
 from atipico.registry.estimator import raw_scores
@@ -37,7 +37,7 @@ class Trained(NamedTuple):
     """A fitted estimator and what must be known of it.
 
     kind: "supervised" (has predict_proba; class 1 is the anomaly) or "unsupervised" (has score_samples). The estimator
-    may be an Average, of which the compiled form alone is kept.
+    may be an Ensemble, of which the compiled form alone is kept.
     known: float64 (n, k), rows of the training as it sees them live; unsupervised scores are shares of
     these, and the compiled form is compared on them. usual: those of `known` that are no anomalies (n,), bool.
     card: what a person should read, in Markdown.
@@ -86,7 +86,7 @@ def _write(trained: Trained, version: int, made: Path, compiled: bool) -> None:
         calibration.save(made / CALIBRATION)
     golden = np.unique(np.argsort(scores, kind="stable")[np.linspace(0, len(scores) - 1, GOLDEN_ROWS).astype(int)])
     Golden(trained.known[golden], scores[golden]).save(made / GOLDEN)
-    if not isinstance(trained.estimator, Average):  # whose members stay in the folder of their run
+    if not isinstance(trained.estimator, Ensemble):  # whose members stay in the folder of their run
         skops.io.dump(trained.estimator, made / ESTIMATOR, compression=8, compresslevel=9)  # 8: deflate
     (made / CARD).write_text(trained.card.strip() + "\n", encoding="utf-8")
     usual = trained.known[trained.usual]

@@ -13,9 +13,9 @@ import numpy as np
 
 from atipico.config import home
 from atipico.errors import Refused, nearest
-from atipico.learn import estimators, plots, quality
+from atipico.learn import combine, estimators, plots, quality
 from atipico.learn.calendar import Span
-from atipico.learn.estimators import Member
+from atipico.learn.ensembles import Ensemble, Member
 from atipico.learn.fit import fit, threshold_of
 from atipico.learn.judge import earlier_weeks, judge
 from atipico.learn.learnt import trained_of
@@ -69,7 +69,7 @@ class Learning:
         made = split(self.recipe, table)
         with run.timed("train"):
             fitted = fit(self.recipe, table, made, self.members, self.say)
-        for member in fitted.members:
+        for member in fitted.ensemble.members:
             estimators.write(member, run.folder / ESTIMATORS)
         with run.timed("threshold"):
             threshold, judged_on = threshold_of(self.recipe, table, fitted, self.members, self.say)
@@ -86,7 +86,11 @@ class Learning:
                 "rows": len(fitted.rows),
                 "anomalies": int((table.label[fitted.rows] == 1).sum()),
             },
-            "estimators": [{"name": one.name, "kind": one.kind, "share": one.share} for one in fitted.members],
+            "estimators": [{"name": m.name, "kind": m.kind, "share": m.share} for m in fitted.ensemble.members],
+            "ensemble": {
+                "stacking": combine.told(fitted.ensemble.stacking),
+                "calibration": combine.told(fitted.ensemble.calibration),
+            },
             "threshold": {"value": threshold, "from": judged_on},
             "versions": versions(),
         }
@@ -109,10 +113,10 @@ class Learning:
                 f"warning: the data end {missing} days before the test does; judged on what is there of {made.test}"
             )
         with run.timed("evaluate"):
-            members = self._read(run)
+            ensemble = self._read(run)
             threshold = float(run.told["threshold"]["value"])
             try:
-                found = judge(self.recipe, table, made, members, threshold)
+                found = judge(self.recipe, table, made, ensemble, threshold)
             except Refused as error:
                 self.say(f"warning: not evaluated: {error}")
                 return False
@@ -126,7 +130,7 @@ class Learning:
         }
         run.told["evaluated_on"] = self._data_told()
         with run.timed("plots"):
-            plots.draw(run.folder, found.scores, found.label, average, threshold, table.columns, members)
+            plots.draw(run.folder, found.scores, found.label, average, threshold, table.columns, ensemble.members)
         run.save()
         self.say(
             f"judged on {average['samples']} samples of {made.test}, {average['anomalies']} of them anomalies: "
@@ -171,9 +175,14 @@ class Learning:
         path = Path(self._file())
         return {"file": path.name, "bytes": path.stat().st_size, "sha256": digest_of(path)}
 
-    def _read(self, run: Run) -> list[Member]:
-        told = run.told["estimators"]
-        return [estimators.read(Member(**one, estimator=None), run.folder / ESTIMATORS) for one in told]
+    def _read(self, run: Run) -> Ensemble:
+        made = [Member(**one, estimator=None) for one in run.told["estimators"]]
+        told = run.told.get("ensemble", {})
+        return Ensemble(
+            [estimators.read(one, run.folder / ESTIMATORS) for one in made],
+            combine.read(told.get("stacking")),
+            combine.read(told.get("calibration")),
+        )
 
     def _same_features(self, run: Run, table: Table) -> None:
         told = run.told["features"]

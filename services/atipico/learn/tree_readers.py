@@ -23,12 +23,32 @@ def of_sklearn(tree: Any, value: np.ndarray, features: np.ndarray | None = None)
     )
 
 
+def of_classes(one: Any, features: np.ndarray | None = None) -> Tree:
+    """A decision tree of two classes: what a leaf adds is its share of the second."""
+    counts = one.tree_.value[:, 0, :]  # shares of the classes, or their weights
+    return of_sklearn(one.tree_, counts[:, 1] / counts.sum(axis=1), features)
+
+
 def of_forest(forest: Any) -> list[Tree]:
-    """The trees of a RandomForest or ExtraTrees of two classes; what a leaf adds is its share of the second."""
-    counts = [one.tree_.value[:, 0, :] for one in forest.estimators_]  # shares of the classes, or their weights
+    """The trees of a RandomForest or ExtraTrees of two classes."""
+    return [of_classes(one) for one in forest.estimators_]
+
+
+def of_ada_boost(boosting: Any) -> list[Tree]:
+    """The trees of an AdaBoost, each of which votes for a class: a leaf adds its share of all votes, or takes it."""
+    if any(not hasattr(one, "tree_") for one in boosting.estimators_):
+        raise ValueError("it boosts estimators that are no trees")
+    weights = boosting.estimator_weights_[: len(boosting.estimators_)]
     return [
-        of_sklearn(one.tree_, of_class[:, 1] / of_class.sum(axis=1))
-        for one, of_class in zip(forest.estimators_, counts, strict=True)
+        of_sklearn(one.tree_, np.where(one.tree_.value[:, 0, 1] > one.tree_.value[:, 0, 0], share, -share))
+        for one, share in zip(boosting.estimators_, weights / weights.sum(), strict=True)
+    ]
+
+
+def of_gradient_boosting(boosting: Any) -> list[Tree]:
+    """The trees of a GradientBoosting of two classes: a leaf adds to the log-odds."""
+    return [
+        of_sklearn(one.tree_, boosting.learning_rate * one.tree_.value[:, 0, 0]) for one in boosting.estimators_[:, 0]
     ]
 
 

@@ -14,12 +14,17 @@ from atipico.errors import Refused
 # What a model file may be made of beside what skops knows to be harmless. Written by hand, type by type:
 # whatever else a file asks for is refused, and never taken from the file's own list.
 ALLOWED = (
+    "imblearn.ensemble._bagging.BalancedBaggingClassifier",
+    "imblearn.ensemble._easy_ensemble.EasyEnsembleClassifier",
+    "imblearn.ensemble._forest.BalancedRandomForestClassifier",
+    "imblearn.pipeline.Pipeline",
+    "imblearn.under_sampling._prototype_selection._random_under_sampler.RandomUnderSampler",
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
 )
 LARGEST_UNPACKED = 512 * 2**20
-_CURE = "a model file is made of scikit-learn's own estimators; register the model with one of those"
+_CURE = "a model file is made of estimators of scikit-learn and imbalanced-learn; register the model with one of those"
 
 
 def load_estimator(path: Path) -> Any:
