@@ -131,10 +131,14 @@ def version(name: str) -> str:
 
 
 class Influx(Server):
-    """InfluxDB 1.8 with a database `atipico`."""
+    """InfluxDB 1.8 with a database `atipico`. login: of its admin, which makes it ask everybody who he is."""
 
     name = "influxd"
     healthy = "/ping"
+
+    def __init__(self, folder: Path, login: tuple[str, str] | None = None) -> None:
+        super().__init__(folder)
+        self.login = login
 
     def command(self) -> Sequence[str | Path]:
         settings = self.folder / "influxdb.conf"
@@ -150,6 +154,7 @@ query-log-enabled = false
 [http]
 bind-address = "127.0.0.1:{self.port}"
 log-enabled = false
+auth-enabled = {str(self.login is not None).lower()}
 [monitor]
 store-enabled = false
 [subscriber]
@@ -162,16 +167,21 @@ write-concurrency = 1
     def query(self, q: str, **more: str) -> list[dict]:
         """The series of the first statement's answer; times in ns."""
         params = {"db": "atipico", "epoch": "ns", "q": q, **more}
-        result = requests.post(f"{self.url}/query", params=params, timeout=30).json()["results"][0]
+        answer = requests.post(f"{self.url}/query", params=params, auth=self.login, timeout=30)
+        assert answer.ok, answer.text
+        result = answer.json()["results"][0]
         assert "error" not in result, result
         return result.get("series", [])
 
     def write(self, lines: bytes, db: str = "atipico") -> None:
-        answer = requests.post(f"{self.url}/write", params={"db": db}, data=lines, timeout=30)
+        answer = requests.post(f"{self.url}/write", params={"db": db}, data=lines, auth=self.login, timeout=30)
         assert answer.status_code == 204, answer.text
 
     def start(self):
         super().start()
+        if self.login:
+            user, password = self.login
+            self.query(f"CREATE USER {user} WITH PASSWORD '{password}' WITH ALL PRIVILEGES")
         self.query("CREATE DATABASE atipico")
         return self
 
@@ -192,6 +202,7 @@ class Kapacitor(Server):
             f'[udf.functions.{name}]\nsocket = "{socket}"\ntimeout = "{self.timeout}"\n'
             for name, socket in self.udfs.items()
         )
+        user, password = self.influx.login or ("", "")
         settings.write_text(
             f"""hostname = "127.0.0.1"
 data_dir = "{self.folder}"
@@ -220,6 +231,8 @@ enabled = true
 default = true
 name = "localhost"
 urls = ["{self.influx.url}"]
+username = "{user}"
+password = "{password}"
 subscription-mode = "cluster"
 subscriptions-sync-interval = "1s"
 [influxdb.subscriptions]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -50,8 +51,19 @@ def _size(value: Any) -> Any:
     return int(found[1]) * _BYTES[found[2]]
 
 
+def _secret(value: Any) -> Any:
+    if not isinstance(value, str) or not value.startswith("@"):
+        return value
+    try:
+        return Path(value[1:]).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(getattr(error, "strerror", None) or "is no text") from error
+
+
+_IS_SECRET = BeforeValidator(_secret)
 Seconds = Annotated[float, BeforeValidator(_duration)]
 Bytes = Annotated[int, BeforeValidator(_size)]
+Secret = Annotated[str, _IS_SECRET]  # what begins with @ is the file that holds it; <VARIABLE>_FILE names one too
 
 
 def home() -> Path:
@@ -82,6 +94,18 @@ def socket_path(name: str) -> Path:
     return short / f"{name}.sock"
 
 
+class _SecretFiles(PydanticBaseSettingsSource):
+    """Secrets as container platforms hand them over: ATIPICO_<SERVICE>_<SETTING>_FILE names the file."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"{self.config.get('env_prefix', '')}{field_name}_FILE".upper())
+        return f"@{path}" if path and _IS_SECRET in field.metadata else None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
 class Settings(BaseSettings):
     """The base of a service's settings. Unknown settings are refused, the environment wins over the file."""
 
@@ -96,7 +120,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, _SecretFiles(settings_cls), TomlConfigSettingsSource(settings_cls)
 
 
 S = TypeVar("S", bound=Settings)
@@ -110,6 +134,16 @@ def load(kind: type[S], **given: Any) -> S:
     try:
         return kind(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        lines = (f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors())
+        lines = (
+            f"{(name := '.'.join(map(str, e['loc'])))} = {_shown(name, e['input'])}: {e['msg']}" for e in error.errors()
+        )
         file = kind.model_config.get("toml_file")
         raise Refused(f"{kind.__name__} ({file}): {'; '.join(lines)}") from error
+
+
+_KEPT_BACK = re.compile(r"password|token|secret", re.IGNORECASE)
+
+
+def _shown(name: str, value: Any) -> str:
+    """The value that was wrong. A secret is not told, but where it was to be found is."""
+    return "***" if _KEPT_BACK.search(name) and not str(value).startswith("@") else repr(value)

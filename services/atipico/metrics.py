@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 
 from atipico import secret, tls
 from atipico.config import run_dir
+from atipico.store_access import NOBODY, Login, StoreAccess, store_access
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody reads
 SAMPLES_IN = Counter("atipico_samples_in", "Samples that came into this part.", ["stream"])
@@ -155,16 +156,14 @@ def beat(path: Path) -> None:
                 path.touch()
 
 
-def start_beating(part: str, every_s: float = 1.0, store: str = "") -> None:
+def start_beating(part: str, store: StoreAccess | None = None, every_s: float = 1.0) -> None:
     """Show from a daemon thread that this process lives: the file `every_s`, the row every other time.
 
-    store: where the row goes; else 127.0.0.1:ATIPICO_STORE_PORT. While nobody takes it there it is left out.
+    store: where the row goes; the run's unless told. While nobody takes it there it is left out.
     """
+    url, login = store or store_access()
     path = beat_path(part)
     path.parent.mkdir(parents=True, exist_ok=True)
-    url = (
-        f"{store or f'{tls.scheme()}://127.0.0.1:' + (os.environ.get('ATIPICO_STORE_PORT') or '8086')}/write?db=atipico"
-    )
     process = psutil.Process()
     started = int(process.create_time() * 1e9)
 
@@ -172,7 +171,7 @@ def start_beating(part: str, every_s: float = 1.0, store: str = "") -> None:
         while True:
             beat(path)
             with contextlib.suppress(Exception):
-                post(url, row(part, started, process.memory_info().rss))
+                post(f"{url}/write?db=atipico", row(part, started, process.memory_info().rss), login)
             time.sleep(every_s)
             beat(path)
             time.sleep(every_s)
@@ -180,10 +179,12 @@ def start_beating(part: str, every_s: float = 1.0, store: str = "") -> None:
     threading.Thread(target=beats, name="heartbeat", daemon=True).start()
 
 
-def post(url: str, line: str) -> None:
-    """Write one line, never by a proxy. Raises OSError when it is not taken within a second."""
-    token = secret.read_if_there(run_dir() / "token")
-    headers = {"Authorization": f"Token {token}"} if token else {}
+def post(url: str, line: str, login: Login = NOBODY) -> None:
+    """Write one line, never by a proxy, as the run's token unless told who asks.
+
+    Raises OSError when it is not taken within a second.
+    """
+    headers = (login if any(login) else Login(token=secret.read_if_there(run_dir() / "token"))).headers()
     handlers = [ProxyHandler({}), *([HTTPSHandler(context=tls.context())] if url.startswith("https:") else [])]
     with build_opener(*handlers).open(Request(url, line.encode(), headers), timeout=1.0):  # noqa: S310
         pass

@@ -8,6 +8,7 @@ import pytest
 
 from atipico.errors import NotYet, Refused
 from atipico.generator.store import Partly, StoreWriter
+from atipico.store_access import Login, StoreAccess
 from recorder import TAKEN, recording
 
 LINE = b"m,host=a x=1 1700000000000000001\n"
@@ -20,7 +21,7 @@ def store():
 
 
 def writer(port: int) -> StoreWriter:
-    return StoreWriter(f"http://127.0.0.1:{port}", "some db", "a token", 5.0)
+    return StoreWriter(StoreAccess(f"http://127.0.0.1:{port}", Login(token="a token")), "some db", 5.0)
 
 
 def test_acknowledged_lines_are_in_the_named_database_as_they_were(store):

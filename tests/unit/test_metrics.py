@@ -9,6 +9,7 @@ import orjson
 
 from atipico import metrics
 from atipico.metrics import Hops, beat_path, row, start_beating
+from atipico.store_access import NOBODY, StoreAccess
 from atipico.wire.lines import parse
 from running_page import serving
 from running_store import free_port
@@ -87,7 +88,7 @@ def test_a_heartbeat_reaches_the_file_also_while_no_store_is_there_and_the_store
         start_response("204 No Content", [])
         return [b""]
 
-    start_beating("tested", every_s=0.05, store=f"http://127.0.0.1:{port}")
+    start_beating("tested", StoreAccess(f"http://127.0.0.1:{port}", NOBODY), every_s=0.05)
     until(lambda: beat_path("tested").is_file())
     first = orjson.loads(beat_path("tested").read_bytes())["time"]
     until(lambda: orjson.loads(beat_path("tested").read_bytes())["time"] > first)

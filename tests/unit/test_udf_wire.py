@@ -18,7 +18,7 @@ from atipico.wire.points import (
     read_points,
     write_point,
 )
-from atipico.wire.sample import Sample, Score
+from atipico.wire.sample import Sample, Score, outcome_tags
 from atipico.wire.udf_pb2 import Point, Request, Response
 
 words = st.text(min_size=1, max_size=8)
@@ -98,6 +98,17 @@ def test_an_answer_keeps_the_points_head_and_brings_the_six_fields(score, thresh
     assert (point.group, dict(point.tags), list(point.dimensions)) == ("shard=3", {"shard": "3"}, ["shard"])
     names = {*point.fieldsDouble, *point.fieldsInt, *point.fieldsString, *point.fieldsBool}
     assert names == set(Score._fields)
+
+
+def test_the_tags_of_an_answer_are_called_as_those_of_its_outcome():
+    tags = {"atipico_job": "nightly", "host": "a", "sample_source": "b", "source": "c"}
+    point = write_point(Sample("m", tags, {"x": 1.0}, 5), "db", *group_of(tags, "shard"))
+
+    (head,) = read_points([point], ["x"]).heads
+
+    answer = Point.FromString(head)
+    assert dict(answer.tags) | {"atipico_job": "j", "source": "m"} == outcome_tags(tags, "j", "m")
+    assert list(answer.dimensions) == ["sample_atipico_job", "host", "sample_sample_source", "sample_source"]
 
 
 def test_a_point_beside_another_message_is_left_to_the_full_parser():

@@ -27,10 +27,11 @@ def push(
 ) -> None:
     """Make the data source Atipico unless it is there, and put the dashboards beside it, over older ones."""
     from atipico.engines.grafana.push import push as push_to
+    from atipico.store_access import store_access
 
     if bool(user) == bool(token):
         raise Refused("who asks? give --user and --password, or --token alone")
-    for address in push_to(url, token or (user, password), influx, database):
+    for address in push_to(url, token or (user, password), influx, database, store_access().login):
         print(address)
 
 

@@ -16,6 +16,7 @@ from atipico.client.settings import ClientSettings
 from atipico.client.store import Store, Table
 from atipico.config import load, nanoseconds
 from atipico.errors import Refused
+from atipico.store_access import Login
 from atipico.wire.sample import JOB_TAG, SOURCE_TAG, Sample
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ class Client:
         given = {"store_url": store, "classifier_url": classifier, "database": database, "token": token}
         settings = load(ClientSettings, **given, timeout=timeout)
         self.database = settings.database
-        self._store = _far("store", settings.store(), settings)
-        self._classifier = models.Classifier(_far("classifier", settings.classifier(), settings))
+        url = settings.classifier()
+        self._store = _far("store", *settings.store(), settings)
+        self._classifier = models.Classifier(_far("classifier", url, Login(token=settings.token_for(url)), settings))
         self._databases: dict[str, Store] = {}
         self._last = 0
 
@@ -263,9 +265,9 @@ class Client:
         return self._last
 
 
-def _far(name: str, url: str, settings: ClientSettings) -> Far:
+def _far(name: str, url: str, login: Login, settings: ClientSettings) -> Far:
     cure = f"is it up? `atipico up` starts it; ATIPICO_{name.upper()}_PORT or Client({name}=...) tells where it is"
-    return Far(name, url, settings.token_for(url), settings.timeout, cure)
+    return Far(name, url, login, settings.timeout, cure)
 
 
 def _all_missing(table: Table) -> bool:

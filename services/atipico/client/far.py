@@ -10,26 +10,26 @@ import requests
 from atipico import tls
 from atipico.client.settings import is_local
 from atipico.errors import NotYet, Refused
+from atipico.store_access import CURE, Login
 
 _LATER = (408, 425, 429)
 _SHOWN = 500  # characters of an answer that an error repeats
 
 
 class Far:
-    """The service `name` at `url`, asked over kept connections; the token goes along with every request.
+    """The service `name` at `url`, asked over kept connections; `login` goes along with every request.
 
     cure: what to do when nothing answers there. An error names its first cause and hides the library's own four
     errors on the way, whose traces would fill a notebook.
     """
 
-    def __init__(self, name: str, url: str, token: str, timeout_s: float, cure: str) -> None:
+    def __init__(self, name: str, url: str, login: Login, timeout_s: float, cure: str) -> None:
         self.name, self.url, self._timeout_s, self._cure = name, url, timeout_s, cure
         self._session = requests.Session()
         if authority := tls.authority():
             self._session.verify = str(authority)
         self._session.trust_env = not is_local(url)  # a proxy does not know this machine's loopback
-        if token:
-            self._session.headers["Authorization"] = f"Token {token}"
+        self._session.headers.update(login.headers())
 
     def ask(
         self,
@@ -56,7 +56,7 @@ class Far:
         if answer.status_code >= 500 or answer.status_code in _LATER:
             raise NotYet(told, _seconds(answer.headers.get("Retry-After", "")))
         if answer.status_code in (401, 403):
-            told += "; give Client(token=...) what is in its run/token (InfluxDB: user:password)"
+            told += f"; give Client(token=...) what is in its run/token (InfluxDB: user:password), or {CURE}"
         raise Answered(told, answer.status_code)
 
     def _send(self, method: str, url: str, **request: Any) -> requests.Response:
@@ -79,8 +79,9 @@ class Answered(Refused):
 
 def _said(answer: requests.Response) -> str:
     try:
-        return str(answer.json()["error"])[:_SHOWN]
-    except (ValueError, KeyError, TypeError):
+        told = answer.json()
+        return str(told.get("error") or told["message"])[:_SHOWN]
+    except (ValueError, KeyError, TypeError, AttributeError):
         return " ".join(answer.text.split())[:_SHOWN]
 
 

@@ -9,8 +9,9 @@ from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from atipico import secret, tls
-from atipico.config import Seconds, Settings, run_dir
+from atipico.config import Seconds, Secret, Settings, run_dir
 from atipico.errors import Refused
+from atipico.store_access import Login, StoreAccess, is_url, store_access
 
 
 class ClientSettings(Settings):
@@ -25,17 +26,23 @@ class ClientSettings(Settings):
     database: str = "atipico"
     token: str = ""
     token_file: str = ""
+    store_user: str = ""
+    store_password: Secret = ""
     timeout: Seconds = Field(30.0, gt=0)
 
     @field_validator("store_url", "classifier_url")
     @classmethod
     def _is_one(cls, url: str) -> str:
-        if url and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname):
+        if url and not urlsplit(is_url(url)).hostname:
             raise ValueError("needed as http://HOST:PORT or https://HOST:PORT")
-        return url.rstrip("/")
+        return is_url(url)
 
-    def store(self) -> str:
-        return self.store_url or f"{tls.scheme()}://127.0.0.1:{self.store_port}"
+    def store(self) -> StoreAccess:
+        """The store, and who asks: who was given, else whom the run names, else whoever holds the run's token."""
+        given = Login(self.store_user, self.store_password, self.token)
+        given = given._replace(token=self.token_for("")) if self.token_file else given
+        url, login = store_access(self.store_url, given, f"{tls.scheme()}://127.0.0.1:{self.store_port}")
+        return StoreAccess(url, login if any(login) else Login(token=self.token_for(url)))
 
     def classifier(self) -> str:
         return self.classifier_url or f"{tls.scheme()}://127.0.0.1:{self.classifier_port}"

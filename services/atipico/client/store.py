@@ -83,6 +83,8 @@ class Store:
             make = to_text(CreateDatabase(self.database))
             there = ", ".join(name for table in self.ask("SHOW DATABASES") for name in table.column("name"))
             return Unknown(f"{told}; there is {there or 'none yet'}; Client.query('{make}') makes it")
+        if "dbrp" in told.lower():
+            return Refused(f"{told}; InfluxDB 2.x knows a database by its mapping to a bucket (docs/existing.md)")
         if keyword := re.search(r"found ([A-Z]+), expected identifier", told):
             return Refused(f'{told}; a name that is a word of InfluxQL stands in double quotes: "{keyword[1].lower()}"')
         return Refused(told)

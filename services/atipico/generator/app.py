@@ -19,6 +19,7 @@ from atipico.generator.store import StoreWriter
 from atipico.generator.stream import Stream, identity
 from atipico.metrics import say_left, start_beating
 from atipico.sources import make
+from atipico.store_access import Login
 from atipico.web import serve_metrics
 
 _DRAIN_S = 3.0  # after SIGTERM, for what is in the spools
@@ -71,7 +72,8 @@ def _work(
     settings: GeneratorSettings, stop: threading.Event, halt: threading.Event
 ) -> tuple[list[Stream], list[Sender], list[Spool]]:
     """Into each spool until `stop`, out of it until `halt`."""
-    token = secret.read_if_there(run_dir() / "token") or None
+    store, own = settings.store.access(), Login(token=secret.read_if_there(run_dir() / "token"))
+    store = store if any(store.login) else store._replace(login=own)
     streams: list[Stream] = []
     senders: list[Sender] = []
     spools: list[Spool] = []
@@ -82,7 +84,7 @@ def _work(
         if (other := taken.setdefault((stream.database, into), name)) != name:
             raise Refused(f"streams {other} and {name} both write {into}; a measurement has one writer")
         spool = Spool(run_dir() / "generator" / f"{name}.sqlite", settings.spool)
-        writer = StoreWriter(settings.store.address(), stream.database, token, settings.store.timeout)
+        writer = StoreWriter(store, stream.database, settings.store.timeout, settings.store.org)
         key = identity(stream.source, stream.all_options(), into)
         spools.append(spool)
         streams.append(Stream(key, into, source, _pace(stream, settings), spool, time.time_ns, stop))

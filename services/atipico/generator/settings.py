@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from atipico import tls
-from atipico.config import PACKAGE, Bytes, Seconds, Settings
+from atipico.config import PACKAGE, Bytes, Seconds, Secret, Settings
 from atipico.errors import Refused
+from atipico.store_access import Login, StoreAccess, store_access
 
 
 class StreamSettings(BaseModel):
@@ -45,6 +44,10 @@ class StoreSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     url: str = ""
+    user: str = ""
+    password: Secret = ""
+    token: Secret = ""
+    org: str = "atipico"
     timeout: Seconds = Field(10.0, gt=0)
 
     @field_validator("url")
@@ -54,8 +57,8 @@ class StoreSettings(BaseModel):
             raise ValueError("needed as http://HOST:PORT")
         return url.rstrip("/")
 
-    def address(self) -> str:
-        return self.url or f"{tls.scheme()}://127.0.0.1:{os.environ.get('ATIPICO_STORE_PORT') or 8086}"
+    def access(self) -> StoreAccess:
+        return store_access(self.url, Login(self.user, self.password, self.token))
 
 
 def _payments_and_machine() -> dict[str, StreamSettings]:

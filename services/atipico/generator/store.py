@@ -11,6 +11,7 @@ from urllib3.exceptions import HTTPError
 
 from atipico import logs, tls
 from atipico.errors import NotYet, Refused
+from atipico.store_access import CURE, StoreAccess
 
 _ABOUT_US = {401, 403, 404, 408, 429}  # who asks, or when; the lines are not what is wrong
 _SHOWN = 300  # characters of an answer that an error repeats
@@ -25,14 +26,15 @@ class Partly(Refused):
 
 
 class StoreWriter:
-    """Writes to one database of the store at `url` over kept connections."""
+    """Writes to one database of a store over kept connections. org: whose bucket that is, for an InfluxDB 2.x."""
 
-    def __init__(self, url: str, database: str, token: str | None, timeout_s: float) -> None:
-        self._url, self._database = url, database
+    def __init__(self, store: StoreAccess, database: str, timeout_s: float, org: str = "atipico") -> None:
+        self._url, self._database = store.url, database
         client = InfluxDBClient(
-            url, token=token, org="atipico", timeout=round(timeout_s * 1000), enable_gzip=False, **_trust()
+            store.url, None, org=org, timeout=round(timeout_s * 1000), enable_gzip=False, **_trust()
         )
         self._api, self._headers = client.write_api(write_options=SYNCHRONOUS), client.api_client.default_headers
+        self._headers.update(store.login.headers())
 
     def write(self, lines: bytes) -> None:
         """Returns once the lines are acknowledged. Not for several threads at once.
@@ -56,7 +58,7 @@ class StoreWriter:
             dropped = re.search(r"dropped=(\d+)", str(body))
             return Partly(told, max(1, int(dropped[1]) if dropped else 1))
         if status in _ABOUT_US or not 400 <= status < 500:
-            cure = "; is run/token the store's?" if status in (401, 403) else ""
+            cure = f"; is run/token the store's? an InfluxDB: {CURE}" if status in (401, 403) else ""
             return NotYet(told + cure, _seconds((error.headers or {}).get("Retry-After")))
         return Refused(told)
 

@@ -18,7 +18,7 @@ def run(port: int | None = None, host: str | None = None) -> None:
     logs.start("page")
     settings = load(PageSettings, port=port, host=host)
     refuse_busy_port("page", settings.host, settings.port)
-    start_beating("page", store=settings.address())
+    start_beating("page", settings.store())
     hub = Hub(settings.clients)
     app = create_app(settings, hub)
     unanswered = serve("page", app, settings.host, settings.port, settings.clients + _THREADS, hub.end, visited=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 import threading
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import orjson
 
 from atipico import tls
 from atipico.errors import NotYet, Refused
+from atipico.store_access import CURE, StoreAccess
 from atipico.wire.influxql import write
 from atipico.wire.influxql.tree import Statement
 
@@ -40,14 +40,12 @@ class Series(NamedTuple):
 class Influx:
     """Asks a store of InfluxDB 1.x's kind. One kept connection a thread."""
 
-    def __init__(self, url: str, database: str, timeout_s: float, user: str = "", password: str = "") -> None:
-        parts = urlsplit(url)
-        self.url, self._database, self._timeout_s = url, database, timeout_s
+    def __init__(self, store: StoreAccess, database: str, timeout_s: float) -> None:
+        parts = urlsplit(store.url)
+        self.url, self._database, self._timeout_s = store.url, database, timeout_s
         self._secure = parts.scheme == "https"
         self._host, self._path = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
-        self._headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        if user:
-            self._headers["Authorization"] = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        self._headers = {"Content-Type": "application/x-www-form-urlencoded", **store.login.headers()}
         self._local = threading.local()
 
     def ask(self, *statements: Statement) -> list[list[Series]]:
@@ -59,6 +57,8 @@ class Influx:
         told = f"store at {self.url} answered {answer.status}: {data[:_SHOWN].decode(errors='replace').strip()}"
         if answer.status >= 500 or answer.status in (408, 429):
             raise NotYet(told)
+        if answer.status in (401, 403):
+            raise Refused(f"{told}; {CURE}")
         if answer.status != 200:
             raise Refused(told)
         try:

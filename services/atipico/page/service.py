@@ -41,9 +41,7 @@ _QUIET_S = 10.0  # after which a comment shows whether the browser is still ther
 
 def create_app(settings: PageSettings, hub: Hub | None = None) -> WSGI:
     """The page over one store. hub: where browsers listen, one of its own unless given."""
-    influx = Influx(
-        settings.address(), settings.database, settings.store_timeout, settings.store_user, settings.store_password
-    )
+    influx = Influx(settings.store(), settings.database, settings.store_timeout)
     names, charts, marks = (
         Names(influx, settings.id_fields),
         Charts(influx, settings.points),

@@ -6,7 +6,8 @@ from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from atipico import tls
-from atipico.config import PACKAGE, Seconds, Settings
+from atipico.config import PACKAGE, Seconds, Secret, Settings
+from atipico.store_access import Login, StoreAccess, is_url, store_access
 from atipico.wire.sample import ID_FIELDS
 
 
@@ -23,7 +24,8 @@ class PageSettings(Settings):
     store_port: int = Field(8086, validation_alias=AliasChoices("ATIPICO_STORE_PORT", "store_port"))
     store_url: str = ""
     store_user: str = ""
-    store_password: str = ""
+    store_password: Secret = ""
+    store_token: Secret = ""
     store_timeout: Seconds = Field(10.0, gt=0)
     database: str = "atipico"
     every: Seconds = Field(1.0, ge=0.1, le=60)
@@ -32,13 +34,8 @@ class PageSettings(Settings):
     marks: int = Field(400, ge=10, le=2000)
     id_fields: tuple[str, ...] = ID_FIELDS
 
-    @field_validator("store_url")
-    @classmethod
-    def _is_one(cls, url: str) -> str:
-        if url and (not url.startswith(("http://", "https://")) or any(c.isspace() for c in url)):
-            raise ValueError("needed as http://HOST:PORT or https://HOST:PORT")
-        return url.rstrip("/")
+    _is_one = field_validator("store_url")(is_url)
 
-    def address(self) -> str:
-        """The store's address, without a slash at its end."""
-        return self.store_url or f"{tls.scheme()}://{self.store_host}:{self.store_port}"
+    def store(self) -> StoreAccess:
+        login = Login(self.store_user, self.store_password, self.store_token)
+        return store_access(self.store_url, login, f"{tls.scheme()}://{self.store_host}:{self.store_port}")

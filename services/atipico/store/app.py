@@ -11,6 +11,7 @@ from atipico.store.api import create_app
 from atipico.store.databases import Databases
 from atipico.store.settings import StoreSettings
 from atipico.store.tidy import Tidy
+from atipico.store_access import NOBODY, StoreAccess
 from atipico.web import refuse_busy_port, serve
 
 
@@ -19,7 +20,7 @@ def run(port: int | None = None, host: str | None = None, data: Path | str | Non
     logs.start("store")
     settings = load(StoreSettings, port=port, host=host, data=str(data) if data else None)
     refuse_busy_port("store", settings.host, settings.port)  # before the log is read, which may take a while
-    start_beating("store", store=f"{tls.scheme()}://127.0.0.1:{settings.port}")
+    start_beating("store", StoreAccess(f"{tls.scheme()}://127.0.0.1:{settings.port}", NOBODY))
     secret.make(run_dir() / "token")  # labels need it
     databases = Databases(settings)
     app, tidy = create_app(databases, settings), Tidy(databases, settings)

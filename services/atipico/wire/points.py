@@ -10,10 +10,11 @@ from zlib import crc32
 from google.protobuf.message import DecodeError
 
 from atipico.wire.frames import varint
-from atipico.wire.sample import SHARD_TAG, Sample, Score, Value
+from atipico.wire.sample import JOB_TAG, SHARD_TAG, SOURCE_TAG, Sample, Score, Value, tag_of_outcome
 from atipico.wire.udf_pb2 import Point
 
 _CLOCK, _BEHIND = "late_clock", "late_behind"  # fields of an answer
+_JOB, _SOURCE = JOB_TAG.encode(), SOURCE_TAG.encode()
 FIELD_MAPS = ("fieldsDouble", "fieldsInt", "fieldsString", "fieldsBool")
 
 
@@ -59,8 +60,21 @@ def read_points(points: Iterable[bytes], needs: Sequence[str] | None, labels: st
     for point in parsed:
         for kind in FIELD_MAPS:
             point.ClearField(kind)
-    heads = [point.SerializeToString() for point in parsed]
+    heads = [_head_of_answer(point) for point in parsed]
     return PointBlock(times, groups, heads, columns, broken, told)
+
+
+def _head_of_answer(point: Point) -> bytes:
+    """What an answer to a point without its fields begins with. Its tags are called as the outcome's."""
+    head = point.SerializeToString()
+    if _SOURCE not in head and _JOB not in head:
+        return head
+    tags = {tag_of_outcome(name): value for name, value in point.tags.items()}
+    dimensions = [tag_of_outcome(name) for name in point.dimensions]
+    point.tags.clear()
+    point.tags.update(tags)
+    point.dimensions[:] = dimensions
+    return point.SerializeToString()
 
 
 def _column(maps: Sequence[Sequence[Mapping[str, Value]]], name: str) -> list[Value | None]:

@@ -58,8 +58,13 @@ def outcome(sample: Sample, score: Score, job: str, measurement: str = "scores")
 
 def outcome_tags(tags: Mapping[str, str], job: str, source: str) -> dict[str, str]:
     """The tags of the outcome of a sample that has these."""
-    own = {_OWN + name if _TAKEN.fullmatch(name) else name: value for name, value in tags.items()}
+    own = {tag_of_outcome(name): value for name, value in tags.items()}
     return {**own, JOB_TAG: job, SOURCE_TAG: source}
+
+
+def tag_of_outcome(name: str) -> str:
+    """What a sample's own tag is called on its outcome."""
+    return _OWN + name if _TAKEN.fullmatch(name) else name
 
 
 def sample_tags(tags: Mapping[str, str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from atipico.config import home, run_dir
-from atipico.engines.doctor import machine, stack
+from atipico.engines.doctor import elsewhere, machine, stack
 from atipico.engines.doctor.finding import Finding, fault, ok, warning
 from atipico.engines.doctor.packages import packages
 from atipico.engines.doctor.trip import HOPS, Trip, round_trip
@@ -30,6 +30,7 @@ def examine() -> Iterator[Finding]:
     yield machine.folder(run)
     yield machine.clock()
     yield machine.socket_room()
+    yield from elsewhere.store()
     table = rows()
     running = {row["name"] for row in table if row["pid"] is not None}
     yield from stack.ports(running)

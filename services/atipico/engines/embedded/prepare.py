@@ -14,9 +14,10 @@ from atipico import secret
 from atipico.config import home
 from atipico.engines.embedded import processes
 from atipico.engines.embedded.down import refuse_foreign
-from atipico.engines.embedded.parts import Served, port
+from atipico.engines.embedded.parts import Served, port, url
 from atipico.errors import NotYet, Refused
 from atipico.registry.jobs import ENGINES
+from atipico.store_access import elsewhere
 from atipico.web import refuse_busy_port
 
 PAYMENTS_RATE = 20  # samples a second
@@ -30,6 +31,15 @@ def check_room(run: Path, free: int) -> None:
         raise NotYet(
             f"{run}: {left / 2**20:.0f} MiB left on this disk, {free / 2**20:.0f} MiB are needed; "
             "make room or set ATIPICO_RUN to a folder on another disk"
+        )
+
+
+def check_store() -> None:
+    """Raises Refused when this run was told of a store that is not the one this stack brings."""
+    if (there := elsewhere()) not in ("", url("store")):
+        raise Refused(
+            f"ATIPICO_STORE_URL={there}: `atipico up` brings a store of its own; unset it, or start alone what you "
+            "need beside that one: atipico agent, classifier, page, generator (docs/existing.md)"
         )
 
 

@@ -37,6 +37,7 @@ def up(data: Path | None, rate: float | None, say: Say, lab: bool = False) -> di
     """
     run, settings = run_dir(), load(SupervisorSettings)
     _refuse_second(run)
+    prepare.check_store()
     if lab:
         check_installed()
     say("looking at the disk and the ports")

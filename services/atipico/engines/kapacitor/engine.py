@@ -22,8 +22,10 @@ class Engine:
 
     def __init__(self, settings: KapacitorSettings | None = None) -> None:
         self._settings = settings = settings or load(KapacitorSettings)
-        influx = Server("InfluxDB", settings.influx_url, settings.influx_login(), settings.timeout, _CURE)
-        kapacitor = Server("Kapacitor", settings.kapacitor_url, settings.kapacitor_login(), settings.timeout, _CURE)
+        influx, kapacitor = (
+            Server(name, at.url, at.login.headers(), settings.timeout, _CURE)
+            for name, at in (("InfluxDB", settings.influx()), ("Kapacitor", settings.kapacitor()))
+        )
         self._influx, self._tasks = Influx(influx), Tasks(kapacitor, settings.udf)
 
     def plan(self, file: Path) -> list[Change]:

@@ -14,6 +14,15 @@ class Influx:
     def __init__(self, server: Server) -> None:
         self._server = server
 
+    def check_version(self) -> None:
+        """Raises Refused for an InfluxDB of version 2 or 3: those hand nothing over to Kapacitor."""
+        version = self._server.head("/ping").get("X-Influxdb-Version", "")
+        if version.lstrip("v")[:2] in ("2.", "3."):
+            raise Refused(
+                f"{self._server.name} at {self._server.url} is version {version}, which hands no points over to "
+                "Kapacitor; jobs of this engine need 1.8 (docs/existing.md)"
+            )
+
     def databases(self) -> list[str]:
         return [row[0] for row in self._rows("SHOW DATABASES")]
 

@@ -35,6 +35,7 @@ def task_id(job: str) -> str:
 def changes(job: Job, influx: Influx, tasks: Tasks, settings: KapacitorSettings) -> Iterator[Change]:
     """What is to be done for a job, in its order; nothing when all is as it should be. Raises NotYet, Refused."""
     database, policy = job.database, settings.retention_policy
+    influx.check_version()
     new = database not in influx.databases()
     if new:
         yield Change("+", f"database {database}", lambda: influx.make_database(database))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from atipico.config import PACKAGE, Seconds, Settings
-from atipico.errors import Refused
+from atipico.config import PACKAGE, Seconds, Secret, Settings
+from atipico.store_access import Login, StoreAccess, is_url, store_access
 
 
 class KapacitorSettings(Settings):
@@ -20,33 +18,22 @@ class KapacitorSettings(Settings):
         populate_by_name=True,
         extra="forbid",
     )
-    influx_url: str = "http://127.0.0.1:8086"
+    influx_url: str = ""
     kapacitor_url: str = "http://127.0.0.1:9092"
     influx_user: str = ""
-    influx_password: str = ""
+    influx_password: Secret = ""
     kapacitor_user: str = ""
-    kapacitor_password: str = ""
+    kapacitor_password: Secret = ""
     udf: str = Field("atipico", pattern=r"^[A-Za-z_]\w*$")
     retention_policy: str = "autogen"
     keep: Seconds = 30 * 86400.0
     flush: Seconds = Field(0.1, gt=0)
     timeout: Seconds = Field(10.0, gt=0)
 
-    def influx_login(self) -> tuple[str, str] | None:
-        """User and password for InfluxDB, None without. Raises Refused for a file that can't be read."""
-        return _login(self.influx_user, self.influx_password)
+    _is_one = field_validator("influx_url", "kapacitor_url")(is_url)
 
-    def kapacitor_login(self) -> tuple[str, str] | None:
-        """User and password for Kapacitor, None without. Raises Refused for a file that can't be read."""
-        return _login(self.kapacitor_user, self.kapacitor_password)
+    def influx(self) -> StoreAccess:
+        return store_access(self.influx_url, Login(self.influx_user, self.influx_password))
 
-
-def _login(user: str, password: str) -> tuple[str, str] | None:
-    if not user:
-        return None
-    if not password.startswith("@"):
-        return user, password
-    try:
-        return user, Path(password[1:]).read_text().strip()
-    except OSError as error:
-        raise Refused(f"password of {user}: {password[1:]}: {error.strerror}") from error
+    def kapacitor(self) -> StoreAccess:
+        return StoreAccess(self.kapacitor_url, Login(self.kapacitor_user, self.kapacitor_password))
