@@ -1,4 +1,4 @@
-"""A far side for webhooks: takes outcomes over HTTP and remembers them in the order in which they came."""
+"""A far side for webhooks: takes outcomes, or alerts, over HTTP and remembers them in the order in which they came."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TAKEN: Answer = (204, {})
 
 
 class Receiver:
-    """judge: how a request's outcomes are answered; they are kept when that is 2xx."""
+    """judge: how a request's outcomes, or its one alert, are answered; they are kept when that is 2xx."""
 
     def __init__(self) -> None:
         self.outcomes: list[dict[str, Any]] = []
@@ -29,7 +29,8 @@ class Receiver:
             return [outcome["id"] for outcome in self.outcomes]
 
     def take(self, body: bytes, headers: dict[str, str]) -> Answer:
-        outcomes = orjson.loads(body)["outcomes"]
+        said = orjson.loads(body)
+        outcomes = said.get("outcomes", [said])
         answer = self.judge(outcomes)
         with self._lock:
             self.headers.append(headers)

@@ -14,7 +14,7 @@ import requests
 
 from atipico.agent.server import listen, serve
 from atipico.agent.works import Works
-from atipico.ports import ModelInfo, Scored
+from atipico.ports import ModelInfo, Scored, Scorer
 from servers import Influx, Kapacitor
 from waiting import until
 
@@ -49,13 +49,13 @@ class Frauds:
 class Real:
     """An InfluxDB, a Kapacitor that knows our agent, and a run folder."""
 
-    def __init__(self, new: Callable, folder: Path) -> None:
+    def __init__(self, new: Callable, folder: Path, scorer: Callable[[], Scorer] = Frauds) -> None:
         self.run, self.job = folder / "run", folder / "pumps.toml"
         (self.run / "jobs").mkdir(parents=True)
         self.job.write_text(JOB)
         socket = folder / "a.sock"
         self.listener = listen(socket)
-        works = Works(self.run / "jobs", self.run / "agent", lambda *_: Frauds())
+        works = Works(self.run / "jobs", self.run / "agent", lambda *_: scorer())
         threading.Thread(target=serve, args=(self.listener, works.open), daemon=True).start()
         self.influx = new(Influx).start()
         self.kapacitor = new(Kapacitor, self.influx, {"atipico": socket}).start()

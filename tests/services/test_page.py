@@ -287,6 +287,25 @@ def test_a_part_that_is_not_heard_of_is_silent_and_a_new_process_is_a_restart(tm
         assert told["restarts"] == {"agent": 1, "host": 0}
 
 
+def test_alerts_that_last_are_told_the_newest_first_and_those_that_are_over_are_not(tmp_path):
+    def alert(ago: int, firing: bool, pump: str) -> str:
+        tags = f"atipico_job=pumps,atipico_level=critical,pump={pump},source=pumps"
+        return f"alerts,{tags} firing={str(firing).lower()},hits=1i {now - ago * S}"
+
+    with pair(tmp_path) as both:
+        now = time.time_ns()
+        both.write(alert(50, True, "a"), alert(40, False, "a"), alert(30, True, "a"))
+        both.write(alert(20, True, "b"), alert(10, True, "c"), alert(5, False, "c"))
+
+        told = both.get("/api/parts", last=60)["alerts"]
+
+        about = {"job": "pumps", "stream": "pumps", "level": "critical"}
+        assert told == [
+            {**about, "tags": {"pump": "b"}, "since": str(now - 20 * S)},
+            {**about, "tags": {"pump": "a"}, "since": str(now - 30 * S)},
+        ]
+
+
 def test_what_waits_to_be_scored_is_told_in_samples_and_seconds(tmp_path):
     with pair(tmp_path) as both:
         now = time.time_ns()

@@ -220,6 +220,23 @@ def test_axe_finds_nothing_to_complain_of_in_both_themes_and_on_a_phone(chain, l
     assert not any(found.values()), found
 
 
+def test_an_alert_is_seen_and_heard_while_it_lasts_and_axe_has_no_complaint(chain, look):
+    alert = "alerts,atipico_job=payments,atipico_level=critical,shard=3,source=payments firing={},hits=2i {}"
+    page = look(chain.page, viewport={"width": 360, "height": 740})
+    drawn(page)
+
+    chain.write(alert.format("true", time.time_ns()))
+
+    expect(page.locator("#alerts-list li")).to_have_text(
+        re.compile("critical payments, shard 3 since"), timeout=SEEN_MS
+    )
+    expect(page.locator("#said")).to_contain_text("new alert: payments, shard 3")
+    assert not violations(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    chain.write(alert.format("false", time.time_ns()))
+    expect(page.locator("#alerts")).to_be_hidden(timeout=SEEN_MS)
+
+
 def test_axe_would_find_a_faint_text_and_a_nameless_button(chain, look):
     page = look(chain.page)
     drawn(page)

@@ -23,7 +23,7 @@ from atipico.sinks.spec import SinkSpec
 from atipico.sinks.webhook import Webhook
 from atipico.stream.ledger import Ledger, Mark
 from atipico.stream.outcomes import OutcomeLines
-from atipico.stream.relay import Relay
+from atipico.stream.relay import Relay, sink_feed
 from atipico.stream.settings import HostSettings
 from atipico.stream.store import LogBlock, LogGone
 from atipico.wire.lines import parse
@@ -82,7 +82,7 @@ def relayed(tmp_path):
 
     def relayed(log: Log, spec: SinkSpec, true: Callable[[], bool], ledger: Ledger | None = None) -> None:
         stop, ledger = threading.Event(), ledger or Ledger(tmp_path / "sink.json")
-        thread = threading.Thread(target=Relay(JOB, spec, HostSettings(), log, ledger, stop).run)
+        thread = threading.Thread(target=Relay(JOB, sink_feed(JOB, spec), HostSettings(), log, ledger, stop).run)
         thread.start()
         try:
             until(true, within_s=20)
@@ -155,10 +155,10 @@ class Crashing(Ledger):
 
 def crashed_and_started_again(tmp_path: Path, spec: SinkSpec, relayed, true: Callable[[], bool]) -> None:
     log = Log([line(at) for at in range(10)], [line(at) for at in range(10, 20)], [line(at) for at in range(20, 30)])
-    relay = Relay(JOB, spec, HostSettings(), log, Crashing(tmp_path / "sink.json"), threading.Event())
+    relay = Relay(JOB, sink_feed(JOB, spec), HostSettings(), log, Crashing(tmp_path / "sink.json"), threading.Event())
     with pytest.raises(Crash):
         relay.run()
-    del relay._sink  # what its process held open
+    del relay._feed  # what its process held open
     relayed(log, spec, true)
 
 

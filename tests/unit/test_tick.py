@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from atipico.alerts.spec import parse_alert
 from atipico.engines.kapacitor.tick import by_hand, literal, script
 from atipico.features.spec import parse_labels, parse_specs
 from atipico.registry.jobs import Job
@@ -35,6 +36,19 @@ def test_labels_have_a_branch_of_their_own_only_where_the_job_looks_at_them():
 
     assert "frauds" not in written()
     assert written(JOB._replace(labels=labels)).count("@atipico()") == 2
+
+
+def test_an_alert_has_a_branch_of_its_own_and_without_one_the_script_is_as_it_was():
+    alert = parse_alert({"above": 1e-6, "over_after": "90s", "by": [], "endpoint": "o-clock"}, embedded=False)
+
+    told = written(JOB._replace(alert=alert))
+
+    assert ("|alert()" in told, "|alert()" in written()) == (True, False)
+    assert 'if("score" > 0.000001, 1, 0)' in told
+    assert '.critReset(lambda: "quiet" >= 90.0)' in told
+    assert "|groupBy()" in told
+    assert ".endpoint('o-clock')" in told
+    assert ".log(" not in told
 
 
 @pytest.mark.parametrize(

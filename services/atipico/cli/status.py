@@ -14,13 +14,15 @@ _WIDE = 105  # columns that all of it takes; addresses are left out of less
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Show every part: its process, state, lag, counts and memory."""
-    from atipico.engines.embedded.status import rows
+    from atipico.engines.embedded.status import alerts, rows
 
-    table = rows()
+    table, lasting = rows(), alerts()
     if as_json:
-        print(json.dumps({"parts": table}, indent=2))
-    else:
-        _draw(table)
+        print(json.dumps({"parts": table, "alerts": lasting}, indent=2))
+        return
+    _draw(table)
+    if lasting:
+        print("alerts that last: " + ", ".join(f"{job} {count}" for job, count in sorted(lasting.items())))
 
 
 def _draw(rows: list[dict[str, Any]]) -> None:

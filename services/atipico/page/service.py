@@ -15,6 +15,7 @@ from werkzeug.exceptions import TooManyRequests
 from atipico import __version__
 from atipico.metrics import REFUSED
 from atipico.page import problems
+from atipico.page.alerts import Alerts
 from atipico.page.backlogs import Backlogs
 from atipico.page.columns import Charts, TooMany
 from atipico.page.feeds import END, RESET, Event, Feed, Hub
@@ -48,7 +49,7 @@ def create_app(settings: PageSettings, hub: Hub | None = None) -> WSGI:
         Marks(influx, settings.marks),
     )
     parts, hub = Parts(influx), hub or Hub(settings.clients)
-    backlogs = Backlogs(influx, names)
+    backlogs, alerts = Backlogs(influx, names), Alerts(influx)
     app = Flask("atipico.page", static_folder=None)
     app.url_map.merge_slashes = False  # //api is no route, and needs no redirect
 
@@ -97,10 +98,10 @@ def create_app(settings: PageSettings, hub: Hub | None = None) -> WSGI:
 
     @app.get("/api/parts")
     def all_parts() -> Response:
-        """Each part and each job's backlog as they are now, and how often a part began anew in a range."""
+        """Each part, each job's backlog, alerts that last, as they are now; how often a part began anew in a range."""
         now = time.time_ns()
         start, stop = problems.span(request.args, now)
-        told = {"parts": parts.now(now), "jobs": backlogs.now(now), "now": str(now)}
+        told = _health(now, parts, backlogs, alerts)
         return _json({**told, "restarts": parts.restarts(start, stop)})
 
     @app.get("/events")
@@ -115,7 +116,7 @@ def create_app(settings: PageSettings, hub: Hub | None = None) -> WSGI:
             raise TooManyRequests(f"{settings.clients} pages are kept up to date already; close one, or raise clients")
         feeds = {
             (stream.job, field, step): lambda: Feed(View(live, time.time_ns()).poll, trouble, settings.every),
-            "parts": lambda: Feed(lambda: _parts(parts, backlogs), trouble, _PARTS_EVERY_S),
+            "parts": lambda: Feed(lambda: _parts(parts, backlogs, alerts), trouble, _PARTS_EVERY_S),
         }
         response = Response(_told(hub, feeds, live, place), content_type="text/event-stream")
         response.call_on_close(hub.leave)
@@ -156,9 +157,12 @@ def _missed(live: Live, place: Place) -> Event:
         return trouble(error)
 
 
-def _parts(parts: Parts, backlogs: Backlogs) -> list[Event]:
-    now = time.time_ns()
-    return [Event("parts", dump({"parts": parts.now(now), "jobs": backlogs.now(now), "now": str(now)}))]
+def _parts(parts: Parts, backlogs: Backlogs, alerts: Alerts) -> list[Event]:
+    return [Event("parts", dump(_health(time.time_ns(), parts, backlogs, alerts)))]
+
+
+def _health(now: int, parts: Parts, backlogs: Backlogs, alerts: Alerts) -> dict[str, Any]:
+    return {"parts": parts.now(now), "jobs": backlogs.now(now), "alerts": alerts.open(now), "now": str(now)}
 
 
 def _json(value: Any) -> Response:

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from atipico.alerts.spec import AlertSpec, parse_alert
 from atipico.config import nanoseconds
 from atipico.detectors.spec import DetectorSpec, parse_detector
 from atipico.errors import Refused, nearest
@@ -30,6 +31,7 @@ _SETTINGS = {
     "sinks",
     "features",
     "labels",
+    "alert",
 }
 
 
@@ -39,6 +41,7 @@ class Job(NamedTuple):
     clock: the field (int, ns) its windows run on, or "" for the sample's own time. labels: where those come
     from that its features look at, None where none does. allowed_late: how far behind on the clock a sample may
     come, ns, and still count as if it had come in its order. every: how often samples are due, None where nobody says.
+    alert: what a person is told, None where nobody is.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Job(NamedTuple):
     allowed_late: int = 10 * 10**9
     every: Every | None = None
     engine: str = "embedded"
+    alert: AlertSpec | None = None
 
 
 def load_job(path: Path) -> Job:
@@ -76,6 +80,7 @@ def _job(name: str, table: dict[str, Any]) -> Job:
             raise Refused(f"no setting {word!r}{nearest(word, _SETTINGS)}")
     who, sinks = _who_scores(table), parse_sinks(table.pop("sinks", []))
     every = parse_every(table.pop("every")) if "every" in table else None
+    alert = table.pop("alert", None)
     if not table.get("stream"):
         raise Refused("stream is missing")
     for word, value in table.items():
@@ -85,9 +90,12 @@ def _job(name: str, table: dict[str, Any]) -> Job:
         table["allowed_late"] = _allowed_late(table["allowed_late"])
     if (engine := table.get("engine", ENGINES[0])) not in ENGINES:
         raise Refused(f"engine = {engine!r}{nearest(engine, ENGINES)}; there are {' and '.join(ENGINES)}")
-    job = Job(name=name, sinks=sinks, every=every, **{"model": "", **table, **who})
+    told = None if alert is None else parse_alert(alert, embedded=engine == ENGINES[0])
+    job = Job(name=name, sinks=sinks, every=every, alert=told, **{"model": "", **table, **who})
     if job.stream == job.scores:
         raise Refused(f"stream = {job.stream!r}: a job that reads its own scores never ends")
+    if job.alert and "alerts" in (job.stream, job.scores):
+        raise Refused("stream or scores = 'alerts': a job that reads its own alerts never ends")
     if job.labels and job.labels.stream in (job.stream, job.scores):
         raise Refused(f"[labels] stream = {job.labels.stream!r}: labels need a stream of their own")
     return job

@@ -10,8 +10,9 @@ from pathlib import Path
 from atipico import logs
 from atipico.config import load, run_dir, socket_path
 from atipico.metrics import say_left, start_beating
+from atipico.stream.alerts import alert_feeds
 from atipico.stream.jobs import readable_jobs, readable_ledgers
-from atipico.stream.relay import make_relay
+from atipico.stream.relay import make_relay, sink_feed
 from atipico.stream.runner import JobRunner
 from atipico.stream.sender import DRAIN_S
 from atipico.stream.settings import HostSettings
@@ -34,7 +35,12 @@ def run() -> None:
         threading.Thread(target=runner.run, name=f"job {name}", daemon=True)
         for name, runner in zip(ledgers, runners, strict=True)
     ]
-    relays = [make_relay(jobs[name], spec, settings, stop) for name in ledgers for spec in jobs[name].sinks]
+    feeds = [
+        (jobs[name], feed)
+        for name in ledgers
+        for feed in [*(sink_feed(jobs[name], spec) for spec in jobs[name].sinks), *alert_feeds(jobs[name], settings)]
+    ]
+    relays = [make_relay(job, feed, settings, stop) for job, feed in feeds]
     for relay in relays:  # a far side may take its time; whoever is killed meanwhile goes on from its mark
         threading.Thread(target=relay.run, name="sink", daemon=True).start()
     for thread in threads:

@@ -1,15 +1,18 @@
-"""A job's outcomes from the store's log to one of its sinks, at the sink's own pace."""
+"""A job's rows from the store's log to one that takes them, at its own pace: its outcomes to a sink, its alerts."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
 
 from atipico.config import run_dir
 from atipico.errors import AtipicoError, NotYet
 from atipico.metrics import BACKLOG, RETRIES
+from atipico.ports import Sink
 from atipico.registry.jobs import Job
 from atipico.sinks import make
 from atipico.sinks.spec import SinkSpec
@@ -23,6 +26,21 @@ _FIRST_PAUSE_S, _MOST_PAUSE_S = 0.2, 60.0
 _SAID_EVERY = 30  # tries that fail in a row
 
 
+class Feed(NamedTuple):
+    """What a relay hands over and to whom: rows of a measurement that are the job's and `wanted`.
+
+    name: in logs and files. from_now: what the log held before the relay's first start is none of its business. singly:
+    a row at a time, with a mark behind each.
+    """
+
+    name: str
+    measurement: str
+    sink: Sink
+    wanted: Callable[[Sample], bool] = lambda row: True
+    from_now: bool = False
+    singly: bool = False
+
+
 class Relay:
     """Runs until `stop` is set, whatever it meets. The ledger holds how far the sink is, and where it stood there.
 
@@ -33,17 +51,16 @@ class Relay:
     def __init__(
         self,
         job: Job,
-        spec: SinkSpec,
+        feed: Feed,
         settings: HostSettings,
         source: StoreClient,
         ledger: Ledger,
         stop: threading.Event,
     ) -> None:
-        self._job, self._spec, self._settings = job, spec, settings
+        self._job, self._feed, self._settings = job, feed, settings
         self._source, self._ledger, self._stop = source, ledger, stop
-        self._sink = make(spec.kind, spec.to, **dict(spec.settings))
-        self._log = structlog.get_logger("host").bind(job=job.name, sink=spec.name)
-        self._backlog = BACKLOG.labels(f"{job.name} {spec.name} log bytes")
+        self._log = structlog.get_logger("host").bind(job=job.name, sink=feed.name)
+        self._backlog = BACKLOG.labels(f"{job.name} {feed.name} log bytes")
         self._tries, self._pause_s = 0, _FIRST_PAUSE_S
 
     def run(self) -> None:
@@ -70,16 +87,20 @@ class Relay:
 
     def _relay(self) -> None:
         mark = self._ledger.newest()
-        state = self._sink.resume(mark.snapshot)
-        if state != mark.snapshot:  # before the first write, so that it can be taken back
-            self._commit(Mark(mark.offset, state))
-        offset, committed = mark.offset, time.monotonic()
+        state, offset = self._feed.sink.resume(mark.snapshot), mark.offset
+        if offset is None and self._feed.from_now:
+            offset = self._source.end(self._job.database, self._feed.measurement)
+        if (offset, state) != (mark.offset, mark.snapshot):  # before the first write, so that it can be taken back
+            self._commit(Mark(offset, state))
+        committed = time.monotonic()
         while not self._stop.is_set():
             block = self._read(offset)
             outcomes = self._mine(block)
-            if outcomes:
-                state = self._sink.write(outcomes)
+            for some in self._pieces(outcomes):
+                state = self._feed.sink.write(some)
                 self._tries, self._pause_s = 0, _FIRST_PAUSE_S
+                if some[-1] is not outcomes[-1]:
+                    self._commit(Mark(offset, state))
             if outcomes or (block.after != offset and time.monotonic() - committed > self._settings.checkpoint_every):
                 self._commit(Mark(block.after, state))
                 committed = time.monotonic()
@@ -87,17 +108,19 @@ class Relay:
             self._backlog.set(block.end - block.after)
 
     def _read(self, offset: int | None) -> LogBlock:
-        job = self._job
+        job, block = self._job, self._settings.block
         try:
-            return self._source.read(job.database, [job.scores], offset, self._settings.block, 0.5, "", 0)
+            return self._source.read(job.database, [self._feed.measurement], offset, block, 0.5, "", 0)
         except LogGone as error:
             self._log.error("outcomes left the log before the sink had them", offset=offset, oldest=error.oldest)
             return LogBlock(b"", error.oldest, error.oldest, error.oldest)
 
     def _mine(self, block: LogBlock) -> list[Sample]:
-        outcomes = lines.parse(block.lines, now=0).samples if block.lines else []
-        mine = [one for one in outcomes if one.tags.get(JOB_TAG) == self._job.name]
-        return mine if self._spec.only == "all" else [one for one in mine if one.fields.get("anomalous") is True]
+        rows = lines.parse(block.lines, now=0).samples if block.lines else []
+        return [one for one in rows if one.tags.get(JOB_TAG) == self._job.name and self._feed.wanted(one)]
+
+    def _pieces(self, rows: list[Sample]) -> list[list[Sample]]:
+        return [[row] for row in rows] if self._feed.singly else [rows] if rows else []
 
     def _commit(self, mark: Mark) -> None:
         try:
@@ -106,8 +129,22 @@ class Relay:
             raise NotYet(f"no mark of the sink: {error.strerror}") from error
 
 
-def make_relay(job: Job, spec: SinkSpec, settings: HostSettings, stop: threading.Event) -> Relay:
-    """The relay of a job's sink, with a connection to the store and a ledger of its own in the run folder."""
-    run = run_dir()
-    source = StoreClient(settings.store_host, settings.store_port, settings.store_timeout, run / "token")
-    return Relay(job, spec, settings, source, Ledger(run / "host" / f"{job.name}.{spec.name}.json"), stop)
+def sink_feed(job: Job, spec: SinkSpec) -> Feed:
+    """A job's outcomes for one of its sinks."""
+    sink = make(spec.kind, spec.to, **dict(spec.settings))
+    return Feed(spec.name, job.scores, sink, _anomalous if spec.only == "anomalous" else lambda row: True)
+
+
+def _anomalous(outcome: Sample) -> bool:
+    return outcome.fields.get("anomalous") is True
+
+
+def make_relay(job: Job, feed: Feed, settings: HostSettings, stop: threading.Event) -> Relay:
+    """A relay with a connection to the store and a ledger of its own in the run folder."""
+    ledger = Ledger(run_dir() / "host" / f"{job.name}.{feed.name}.json")
+    return Relay(job, feed, settings, client(settings), ledger, stop)
+
+
+def client(settings: HostSettings) -> StoreClient:
+    """A connection to the store of one's own."""
+    return StoreClient(settings.store_host, settings.store_port, settings.store_timeout, run_dir() / "token")

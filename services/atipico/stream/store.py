@@ -83,6 +83,14 @@ class StoreClient:
             self._complain(answer, data)
         return LogBlock(data, int(answer.headers[BEGIN]), int(answer.headers[NEXT]), int(answer.headers[END]))
 
+    def end(self, database: str, measurement: str) -> int:
+        """Where the log ends now. Raises NotYet."""
+        query = {"db": database, "measurement": measurement, "offset": "end"}
+        answer, data = self._ask("GET", f"/log?{urlencode(query)}")
+        if answer.status != 200:
+            self._complain(answer, data)
+        return int(answer.headers[END])
+
     def write(self, database: str, lines: bytes) -> None:
         """Write lines; returns once they are accepted. Raises NotYet, or NotTaken when some were not, ever."""
         answer, data = self._ask("POST", f"/write?{urlencode({'db': database, 'precision': 'ns'})}", lines)

@@ -10,6 +10,7 @@ Value = float | int | bool | str
 
 JOB_TAG, SOURCE_TAG, SHARD_TAG = "atipico_job", "source", "shard"
 TOLD_BY_TAG = "told_by"  # of a label: person, file or time
+LEVEL_TAG = "atipico_level"  # of an alert: info, warning or critical
 ID_FIELDS = ("transaction_id", "sample_id", "id")  # what labels name samples by, the first that these have
 _OWN = "sample_"  # before a sample's own tag of a name that its outcome needs
 _TAKEN = re.compile(f"(?:{_OWN})*(?:{JOB_TAG}|{SOURCE_TAG})")

@@ -34,6 +34,13 @@ def rows() -> list[Row]:
     return table
 
 
+def alerts() -> dict[str, int]:
+    """How many alerts last of each job that has some, as the host told last."""
+    told = heartbeat("host").get("values", {})
+    named = {key: int(value) for key, value in told.items() if key.partition("{")[0] == "atipico_alerts_open" and value}
+    return {key.partition('"')[2].rstrip('"}'): count for key, count in named.items()}
+
+
 def _row(name: str, process: psutil.Process | None, known: Row, beat: Row) -> Row:
     values = beat.get("values", {})
     return {

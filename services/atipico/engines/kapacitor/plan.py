@@ -9,7 +9,7 @@ from typing import NamedTuple
 from atipico.engines.kapacitor.influx import Influx
 from atipico.engines.kapacitor.settings import KapacitorSettings
 from atipico.engines.kapacitor.tasks import Task, Tasks
-from atipico.engines.kapacitor.tick import by_hand, script
+from atipico.engines.kapacitor.tick import by_hand, script, task_id
 from atipico.registry.jobs import Job
 from atipico.wire.sample import SHARD_TAG
 
@@ -25,11 +25,6 @@ class Change(NamedTuple):
     do: Callable[[], None] = lambda: None
     lines: tuple[str, ...] = ()
     by_hand: bool = False
-
-
-def task_id(job: str) -> str:
-    """What a job's task is called, beside those of others."""
-    return f"atipico-{job}"
 
 
 def changes(job: Job, influx: Influx, tasks: Tasks, settings: KapacitorSettings) -> Iterator[Change]:
@@ -50,6 +45,8 @@ def changes(job: Job, influx: Influx, tasks: Tasks, settings: KapacitorSettings)
         yield Change("!", f"stream {job.stream} has no points with tags yet: taken to have the tag {SHARD_TAG}")
     text = script(job, settings.udf, policy, not tags or SHARD_TAG in tags, settings.flush)
     yield from _task_changes(Task(task_id(job.name), text, (database, policy)), tasks)
+    if not job.alert:
+        yield from _topic_removals(job.name, tasks)
     if (writers := influx.subscribers()) not in (1, None):
         yield Change(
             "!",
@@ -85,3 +82,10 @@ def removals(job: str, tasks: Tasks) -> Iterator[Change]:
     """What is to be done so that a job runs no more. Its samples and outcomes stay."""
     if tasks.find(task_id(job)):
         yield Change("-", f"task {task_id(job)}", lambda: tasks.delete(task_id(job)))
+    yield from _topic_removals(job, tasks)
+
+
+def _topic_removals(job: str, tasks: Tasks) -> Iterator[Change]:
+    """What Kapacitor remembers of the alerts of a job: an episode that lasts would stand there for ever."""
+    if tasks.has_topic(task_id(job)):
+        yield Change("-", f"topic {task_id(job)}, its alerts", lambda: tasks.delete_topic(task_id(job)))

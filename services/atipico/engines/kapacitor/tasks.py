@@ -9,6 +9,7 @@ from atipico.engines.server import Server
 from atipico.errors import Refused
 
 _PATH = "/kapacitor/v1/tasks"
+_TOPICS = "/kapacitor/v1/alerts/topics"
 
 
 class Task(NamedTuple):
@@ -55,6 +56,13 @@ class Tasks:
 
     def delete(self, id: str) -> None:
         self._server.ask("DELETE", f"{_PATH}/{quote(id, safe='')}")
+
+    def has_topic(self, id: str) -> bool:
+        """Whether alerts were told under this topic, or somebody wants to be told of it."""
+        return self._server.ask("GET", f"{_TOPICS}/{quote(id, safe='')}", absent=True) is not None
+
+    def delete_topic(self, id: str) -> None:
+        self._server.ask("DELETE", f"{_TOPICS}/{quote(id, safe='')}")
 
     def _patch(self, id: str, change: dict[str, Any]) -> None:
         self._server.ask("PATCH", f"{_PATH}/{quote(id, safe='')}", json=change)

@@ -1,5 +1,6 @@
 // The live page: what is looked at, what came of it, and what is new.
 import { $, el, put } from './dom.js';
+import { showAlerts } from './alerts.js';
 import { Charts } from './charts.js';
 import { Columns } from './columns.js';
 import { Feed, get } from './feed.js';
@@ -29,7 +30,7 @@ let chosen = -1; // the mark that n and p stand on
 const charts = new Charts({ zoom: (from, to) => look(from, to), live: () => goLive() });
 const feed = new Feed({
   news: (news) => takeNews(news),
-  parts: (told) => { setClock(told.now); setParts(told.parts, told.jobs); tiles(); settle(); },
+  parts: (told) => { setClock(told.now); setParts(told.parts, told.jobs); showAlerts(told.alerts); tiles(); settle(); },
   trouble: (told) => {
     setClock(told.now);
     if (told.kind === 'down') setStoreDown();
@@ -109,6 +110,7 @@ async function load() {
     ]);
     setRestarts(parts.restarts);
     setParts(parts.parts, parts.jobs);
+    showAlerts(parts.alerts);
     takeView(view);
     $('plots').removeAttribute('aria-busy');
     follow(view);
@@ -152,6 +154,7 @@ async function waitForJobs(signal) {
   const parts = await get('/api/parts?last=900', signal);
   setRestarts(parts.restarts);
   setParts(parts.parts, parts.jobs);
+  showAlerts(parts.alerts);
   tiles();
   showMarks([], { ...info, samples: false }, tableOn);
   later(load, AGAIN_MS);

@@ -1,0 +1,1 @@
+"""Alerts: what a person is told of a job's outcomes, once, until it is over."""
