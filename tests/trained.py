@@ -33,3 +33,18 @@ def small(name: str = "small", kind: str = "supervised", seed: int = 0) -> Train
         trained_on="600 rows",
         made_by="a test",
     )
+
+
+class Remembers:
+    """An estimator that keeps what it was shown."""
+
+    rows: np.ndarray
+    label: np.ndarray
+    weight: np.ndarray | None
+
+    def get_params(self, deep: bool = True) -> dict[str, object]:
+        return {}
+
+    def fit(self, rows: np.ndarray, label: np.ndarray, sample_weight: np.ndarray | None = None) -> Remembers:
+        self.rows, self.label, self.weight = rows, label, sample_weight
+        return self

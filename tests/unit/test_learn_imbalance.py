@@ -14,6 +14,7 @@ from atipico.learn.methods import Imbalance
 from atipico.learn.recipe import Recipe
 from atipico.learn.split import Split, judged
 from atipico.learn.table import Table
+from trained import Remembers
 
 TAINT = 14  # the column that tells a row of the training (0) from one that must not be seen there (1)
 MADE = Split(Span(0, 30), Span(30, 37), Span(37, 44))
@@ -54,17 +55,6 @@ def table() -> Table:
         7 * DAY,
         "shape",
     )
-
-
-class Remembers:
-    """An estimator that keeps what it was shown."""
-
-    def get_params(self, deep: bool = True) -> dict[str, object]:
-        return {}
-
-    def fit(self, rows, label, sample_weight=None):
-        self.rows, self.label, self.weight = rows, label, sample_weight
-        return self
 
 
 def trained(of: Recipe, rows: Table) -> Remembers:

@@ -1,0 +1,67 @@
+"""The stage `tune`: a search on a recipe's data, its pictures, and beside the recipe one with the best values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from atipico.learn import tuning, tuning_plots
+from atipico.learn.recipe import Recipe, read_recipe
+from atipico.learn.tuning import Found, Tell
+
+if TYPE_CHECKING:
+    from atipico.learn.stages import Learning
+
+
+class Tuned(NamedTuple):
+    """folder: with study.sqlite and pictures. recipe: the file that the next training takes."""
+
+    found: Found
+    folder: Path
+    recipe: Path
+
+
+def tune(learning: Learning, tell: Tell = lambda trial, best: None) -> Tuned:
+    """Search what the recipe lets search; a search that was stopped goes on."""
+    recipe = learning.recipe
+    folder = learning.runs / recipe.name / f"tune-{recipe.train.tune.kind}"
+    folder.mkdir(parents=True, exist_ok=True)
+    found = tuning.search(recipe, learning.table(), folder / "study.sqlite", tell)
+    tuning_plots.draw(folder, recipe.train.tune.kind, found.trials, tuning.space_of(recipe))
+    written = learning.file.with_name(f"{learning.file.stem}.tuned.toml")
+    best = tuning.with_values(read_recipe(learning.file), found.best.values)
+    text = f"# {learning.file.name} with what was found by trial {found.best.number} of {len(found.trials)}, "
+    text += f"{recipe.train.tune.kind}: average precision {found.best.score:.4f} on {recipe.train.tune.folds} folds.\n"
+    written.write_text(text + toml_of(best), encoding="utf-8")
+    return Tuned(found, folder, written)
+
+
+def toml_of(recipe: Recipe) -> str:
+    """A recipe as its file has it, without what it leaves to the defaults."""
+    return (
+        "\n".join(_lines(recipe.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True))) + "\n"
+    )
+
+
+def _lines(of: dict[str, Any], path: str = "") -> list[str]:
+    """Plain settings first, then tables, then lists of tables: TOML has no way back to an outer table."""
+    tables = {name: value for name, value in of.items() if isinstance(value, dict)}
+    lists = {name: value for name, value in of.items() if _is_tables(value)}
+    lines = [f"{name} = {_value(value)}" for name, value in of.items() if name not in tables and name not in lists]
+    for name, value in tables.items():
+        lines += ["", f"[{path}{name}]", *_lines(value, f"{path}{name}.")]
+    for name, values in lists.items():
+        for value in values:
+            lines += ["", f"[[{path}{name}]]", *_lines(value, f"{path}{name}.")]
+    return lines
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
+
+
+def _value(value: Any) -> str:
+    """A plain value; JSON's text, number, truth and list are TOML's too."""
+    return orjson.dumps(value).decode()

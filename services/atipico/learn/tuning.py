@@ -1,0 +1,199 @@
+"""Look for better parameters of a recipe's estimators, on spans of days before all that the model is judged on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event, Lock
+from typing import NamedTuple
+
+from atipico.errors import Refused
+from atipico.learn import estimators
+from atipico.learn.fit import fit
+from atipico.learn.judge import judge
+from atipico.learn.methods import Between, Choices
+from atipico.learn.recipe import Recipe
+from atipico.learn.searchers import SEARCHERS, Searcher, Trial, Value
+from atipico.learn.split import Split, ends_at, judged, split, waits
+from atipico.learn.table import Table
+
+Tell = Callable[[Trial, "Trial | None"], object]
+
+
+class Found(NamedTuple):
+    """best: None where no trial came to its end. recipe: with the best values, and nothing left to search."""
+
+    trials: list[Trial]
+    best: Trial
+    recipe: Recipe
+
+
+def folds_of(recipe: Recipe, table: Table) -> list[Split]:
+    """Where trials are judged: spans of test.days, the newest first, each after a training of its own.
+
+    All of them, and all labels of them, come before the first day that the model will be judged on, and were known
+    when it was made. Raises Refused where the data are too short, or a span has no anomaly.
+    """
+    first = split(recipe, table, (recipe.test.weeks - 1) * recipe.test.days)
+    here = ends_at(recipe, first)
+    found = []
+    for number in range(1, recipe.train.tune.folds + 1):
+        try:
+            fold = split(here, table, waits(table) + number * recipe.test.days)
+        except Refused as error:
+            raise Refused(f"train.tune: {recipe.train.tune.folds} folds need more data: {error}") from error
+        if not (table.label[judged(recipe, table, fold)] == 1).any():
+            raise Refused(f"train.tune: {fold.test} has no anomaly to judge a trial by; give fewer folds")
+        found.append(fold)
+    return found
+
+
+def space_of(recipe: Recipe) -> dict[str, Between | Choices]:
+    """All that the recipe lets search, by the number and kind of the estimator and the parameter's name."""
+    found = {_key(at, one.kind, name): of for at, one in enumerate(recipe.estimator) for name, of in one.search.items()}
+    if not found:
+        raise Refused(
+            "nothing to search: an [[estimator]] needs [estimator.search], with lines such as "
+            "num_leaves = { low = 7, high = 63 }"
+        )
+    return found
+
+
+def with_values(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
+    """The recipe with these values as parameters, and without a search."""
+    made = []
+    for at, one in enumerate(recipe.estimator):
+        found = {name: values[_key(at, one.kind, name)] for name in one.search}
+        made.append(type(one).model_validate({**one.model_dump(exclude={"search"}), **found}))
+    return recipe.model_copy(update={"estimator": tuple(made)})
+
+
+def search(recipe: Recipe, table: Table, file: Path, tell: Tell = lambda trial, best: None) -> Found:
+    """Try values until there are train.tune.trials; those that `file` remembers of the same search are not tried again.
+
+    tell: gets each trial that ends, and the best so far. Raises Refused when no trial came to its end.
+    """
+    told, space, folds = recipe.train.tune, space_of(recipe), folds_of(recipe, table)
+    first = with_values(recipe, _some(space))
+    estimators.members_of(first)  # a parameter that there is not is refused before anything is tried
+    try:
+        searcher = SEARCHERS[told.kind](
+            file, _question(recipe, table), space, _given(recipe, space), told.seed, told.prune
+        )
+    except ImportError as error:
+        raise Refused(f"train.tune needs {error.name}; pip install 'atipico[learn]'") from error
+    _Search(recipe, table, folds, searcher, tell).run()
+    trials = searcher.trials()
+    best = best_of(trials)
+    if best is None:
+        why = next((trial.why for trial in reversed(trials) if trial.why), "all were left")
+        raise Refused(f"train.tune: none of {len(trials)} trials came to its end; the last: {why}")
+    return Found(trials, best, with_values(recipe, best.values))
+
+
+def best_of(trials: list[Trial]) -> Trial | None:
+    return max((one for one in trials if one.score is not None), key=lambda one: one.score or 0.0, default=None)
+
+
+class _Search:
+    """Trials, some at once; the searcher is asked and told by one at a time."""
+
+    def __init__(self, recipe: Recipe, table: Table, folds: list[Split], searcher: Searcher, tell: Tell) -> None:
+        self._recipe, self._table, self._folds, self._searcher, self._tell = recipe, table, folds, searcher, tell
+        cores = estimators.threads()
+        self._jobs = min(recipe.train.tune.jobs, cores)
+        self._threads = max(1, cores // self._jobs)
+        self._left = recipe.train.tune.trials - len(searcher.trials())
+        self._lock, self._stop = Lock(), Event()
+
+    def run(self) -> None:
+        with ThreadPoolExecutor(self._jobs) as pool:
+            working = [pool.submit(self._work) for _ in range(self._jobs)]
+            try:
+                for one in working:
+                    one.result()
+            except BaseException:  # also when a person stops it
+                self._stop.set()
+                raise
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            with self._lock:
+                if self._left <= 0:
+                    return
+                self._left -= 1
+                number, values = self._searcher.ask()
+            trial = self._tried(number, values)
+            if trial is None:
+                return
+            with self._lock:
+                self._searcher.tell(trial)
+                self._tell(trial, best_of(self._searcher.trials()))
+
+    def _tried(self, number: int, values: dict[str, Value]) -> Trial | None:
+        """None where the search was stopped in its midst."""
+        folds: list[float] = []
+        try:
+            recipe = with_values(self._recipe, values)
+            for fold in self._folds:
+                if self._stop.is_set():
+                    return None
+                folds.append(self._judged(recipe, fold))
+                with self._lock:
+                    if self._searcher.behind(number, folds) and len(folds) < len(self._folds):
+                        return Trial(number, values, folds, None)
+        except Refused as error:
+            return Trial(number, values, folds, None, str(error))
+        return Trial(number, values, folds, sum(folds) / len(folds))
+
+    def _judged(self, recipe: Recipe, fold: Split) -> float:
+        members = estimators.members_of(recipe)
+        for member in members:
+            if "n_jobs" in member.estimator.get_params():
+                member.estimator.set_params(n_jobs=self._threads)
+        ensemble = fit(recipe, self._table, fold, members, lambda line: None).ensemble
+        found = judge(recipe, self._table, fold, ensemble, 1.0).told["average"]["average_precision"]
+        return float(found)
+
+
+def _key(at: int, kind: str, name: str) -> str:
+    return f"{at + 1}-{kind}.{name}"
+
+
+def _some(space: Mapping[str, Between | Choices]) -> dict[str, Value]:
+    return {key: of.choices[0] if isinstance(of, Choices) else of.low for key, of in space.items()}
+
+
+def _given(recipe: Recipe, space: Mapping[str, Between | Choices]) -> dict[str, Value]:
+    """What the recipe itself has for all that is searched, to be tried first; nothing unless all of it can be."""
+    given = {
+        _key(at, one.kind, name): one.parameters[name]
+        for at, one in enumerate(recipe.estimator)
+        for name in one.search
+        if name in one.parameters
+    }
+    inside = given.keys() == space.keys() and all(_inside(of, given[key]) for key, of in space.items())
+    return given if inside else {}
+
+
+def _inside(of: Between | Choices, value: Value) -> bool:
+    if isinstance(of, Choices):
+        return value in of.choices
+    if isinstance(value, bool | str) or not of.low <= value <= of.high:
+        return False
+    steps = (value - of.low) / of.step if of.step else 0.0
+    return abs(steps - round(steps)) < 1e-9 and (not of.whole or isinstance(value, int))
+
+
+def _question(recipe: Recipe, table: Table) -> str:
+    """What a search is known by: the same recipe on the same data, however many trials and at once."""
+    told = recipe.model_dump(mode="json", by_alias=True)
+    for name in ("trials", "jobs", "prune", "seed"):
+        del told["train"]["tune"][name]
+    digest = hashlib.sha256(json.dumps([told, table.shape], sort_keys=True).encode())
+    for column in (table.time, table.label):
+        digest.update(column.tobytes())
+    return digest.hexdigest()[:16]
