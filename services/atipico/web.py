@@ -35,15 +35,20 @@ _say = structlog.get_logger("web")
 
 
 def local_hosts_only(app: WSGI, host: str) -> WSGI:
-    """Refuse requests whose Host header is no loopback name (DNS rebinding), when bound to loopback."""
-    if host not in ("localhost", "::1") and not host.startswith("127."):
+    """Refuse requests whose Host header is no loopback name (DNS rebinding), when bound to loopback.
+
+    ATIPICO_HOSTS, names with commas between, may be asked for too; where it is set, a service that is bound elsewhere
+    refuses other names as well.
+    """
+    known = os.environ.get("ATIPICO_HOSTS", "").replace(",", " ").lower().split()
+    if not known and host not in ("localhost", "::1") and not host.startswith("127."):
         return app
 
     def checked(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         name = environ.get("HTTP_HOST", "localhost").rsplit(":", 1)[0].strip("[]")
-        if name != "localhost" and not _is_loopback(name):
+        if name.lower() not in ("localhost", *known) and not _is_loopback(name):
             start_response("403 Forbidden", [("Content-Type", "application/json")])
-            return [b'{"error":"this service answers on loopback only; Host header is another name"}\n']
+            return [b'{"error":"this service answers by loopback names and those of ATIPICO_HOSTS; Host is another"}\n']
         return app(environ, start_response)
 
     return checked

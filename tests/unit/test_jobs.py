@@ -112,6 +112,13 @@ def test_how_late_a_sample_may_come_is_a_duration_of_an_hour_at_most(job):
             job(f'allowed_late = "{wrong}"\n' + MODEL)
 
 
+def test_a_job_that_names_no_engine_is_for_that_of_the_environment(job, monkeypatch):
+    monkeypatch.setenv("ATIPICO_ENGINE", "kapacitor")
+
+    assert job(MODEL).engine == "kapacitor"
+    assert job('engine = "embedded"\n' + MODEL).engine == "embedded"
+
+
 def test_an_engine_that_is_none_is_told_the_nearest(job):
     assert job(MODEL).engine == "embedded"
     assert job('engine = "kapacitor"\n' + MODEL).engine == "kapacitor"

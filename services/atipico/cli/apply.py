@@ -14,7 +14,10 @@ from atipico.errors import Refused
 if TYPE_CHECKING:
     from atipico.engines.kapacitor.plan import Change
 
-File = Annotated[Path, typer.Option("--file", "-f", help='A job file with engine = "kapacitor".', show_default=False)]
+File = Annotated[
+    Path,
+    typer.Option("--file", "-f", help='A job file with engine = "kapacitor", or a folder of them.', show_default=False),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
@@ -25,9 +28,10 @@ def add_to(app: typer.Typer) -> None:
 
 def plan(file: File, as_json: AsJson = False) -> None:
     """Tell what `apply` would change on InfluxDB and Kapacitor; change nothing."""
-    from atipico.engines.kapacitor.engine import Engine
+    from atipico.engines.kapacitor.engine import Engine, files_in
 
-    _show(Engine().plan(file), as_json)
+    engine = Engine()
+    _show([change for one in files_in(file) for change in engine.plan(one)], as_json)
 
 
 def apply(
@@ -39,14 +43,17 @@ def apply(
 
     What it finds as it should be stays; a task that died is begun anew.
     """
-    from atipico.engines.kapacitor.engine import Engine
+    from atipico.engines.kapacitor.engine import Engine, files_in
 
-    changes = Engine().plan(file)
-    if not overwrite and (foreign := [change.what for change in changes if change.by_hand]):
-        raise Refused(f"{'; '.join(foreign)}: see it with `atipico plan -f {file}`, then apply with --overwrite")
-    for change in changes:
-        change.do()
-    _show(changes, as_json)
+    engine, done = Engine(), []
+    for one in files_in(file):
+        changes = engine.plan(one)
+        if not overwrite and (foreign := [change.what for change in changes if change.by_hand]):
+            raise Refused(f"{'; '.join(foreign)}: see it with `atipico plan -f {one}`, then apply with --overwrite")
+        for change in changes:
+            change.do()
+        done += changes
+    _show(done, as_json)
 
 
 def delete(name: Annotated[str, typer.Argument(metavar="JOB", help="Its name.")], as_json: AsJson = False) -> None:

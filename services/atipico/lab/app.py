@@ -20,7 +20,7 @@ def run(port: int | None = None) -> None:
     logs.start("lab")
     check_installed()
     settings = load(LabSettings, port=port)
-    refuse_busy_port("lab", "127.0.0.1", settings.port)
+    refuse_busy_port("lab", settings.host, settings.port)
     runtime = run_dir() / "lab"
     runtime.mkdir(exist_ok=True)
     os.environ["JUPYTER_RUNTIME_DIR"] = str(runtime)  # before anything of Jupyter is imported
@@ -31,18 +31,18 @@ def run(port: int | None = None) -> None:
     start_beating("lab")
     from jupyterlab.labapp import LabApp
 
-    LabApp.launch_instance(argv=_words(settings, token()))
+    LabApp.launch_instance(argv=_words(settings, token(settings)))
 
 
 def _words(settings: LabSettings, token: str) -> list[str]:
     """Settings that win over the user's own; they never stand on a command line that others can see."""
     return [
-        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.ip={settings.host}",
         f"--ServerApp.port={settings.port}",
         "--ServerApp.port_retries=0",
         "--ServerApp.open_browser=False",
         "--ServerApp.allow_root=True",  # in a container there may be nobody else
-        "--ServerApp.allow_remote_access=False",
+        "--ServerApp.allow_remote_access=False",  # asked by a name of this machine alone, wherever it is bound
         f"--ServerApp.root_dir={settings.root()}",
         "--ServerApp.contents_manager_class=jupytext.TextFileContentsManager",
         "--KernelManager.transport_encryption=auto",  # others on this machine can't listen in on kernels

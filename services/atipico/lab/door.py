@@ -22,8 +22,10 @@ def check_installed() -> None:
         )
 
 
-def token() -> str:
-    """The run folder's. Raises Refused where there is none yet."""
+def token(settings: LabSettings) -> str:
+    """Its own where one is set, else the run folder's. Raises Refused where there is none yet."""
+    if settings.token:
+        return settings.token
     path = run_dir() / "token"
     if not path.is_file():
         raise Refused(f"{path} is not there; `atipico up --lab` makes it")
@@ -32,4 +34,5 @@ def token() -> str:
 
 def address() -> str:
     """What a browser opens, token included."""
-    return load(LabSettings).address(token())
+    settings = load(LabSettings)
+    return settings.address(token(settings))

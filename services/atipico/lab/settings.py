@@ -8,15 +8,17 @@ from urllib.parse import quote
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from atipico.config import PACKAGE, Settings, home
+from atipico.config import PACKAGE, Secret, Settings, home
 
 
 class LabSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="ATIPICO_LAB_", toml_file=PACKAGE / "lab" / "config.toml")
 
+    host: str = "127.0.0.1"
     port: int = Field(10000, ge=1, le=65535)
     folder: str = "notebooks"
     first: str = "00-hello.ipynb"
+    token: Secret = ""
 
     def root(self) -> Path:
         """The folder that is shown; the house itself where there is no such folder."""

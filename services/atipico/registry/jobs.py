@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -88,7 +89,8 @@ def _job(name: str, table: dict[str, Any]) -> Job:
             raise Refused(f"{word} = {value!r}: needed a text")
     if "allowed_late" in table:
         table["allowed_late"] = _allowed_late(table["allowed_late"])
-    if (engine := table.get("engine", ENGINES[0])) not in ENGINES:
+    engine = table.setdefault("engine", os.environ.get("ATIPICO_ENGINE") or ENGINES[0])
+    if engine not in ENGINES:
         raise Refused(f"engine = {engine!r}{nearest(engine, ENGINES)}; there are {' and '.join(ENGINES)}")
     told = None if alert is None else parse_alert(alert, embedded=engine == ENGINES[0])
     job = Job(name=name, sinks=sinks, every=every, alert=told, **{"model": "", **table, **who})

@@ -17,6 +17,7 @@ from atipico.engines.embedded.down import refuse_foreign
 from atipico.engines.embedded.parts import Served, port, url
 from atipico.errors import NotYet, Refused
 from atipico.registry.jobs import ENGINES
+from atipico.registry.unlearnt import unlearnt
 from atipico.store_access import elsewhere
 from atipico.web import refuse_busy_port
 
@@ -61,9 +62,9 @@ def make_folder(run: Path) -> None:
 def write_jobs(run: Path, like_payments: str | None) -> None:
     """Put the jobs to run under run/jobs: those in jobs/ under home, and the payments job on the measurement
     `like_payments` if one is given that no job reads yet."""
-    wanted, streams, unlearnt = {}, set(), _unlearnt()
+    wanted, streams, waiting = {}, set(), unlearnt()
     for path in sorted((home() / "jobs").glob("*.toml")):
-        if _told(path).get("model") in unlearnt:
+        if _told(path).get("model") in waiting:
             continue  # it runs once it has a model
         wanted[path.name] = path.read_text(encoding="utf-8")
         streams.add(_stream(path))
@@ -91,13 +92,6 @@ def _put(path: Path, text: str) -> None:
     """Write a file where it does not hold that already: parts that live on read some of them."""
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
-
-
-def _unlearnt() -> set[str]:
-    """The models that a data/<name>/learn.toml would make and that are not in models/ yet."""
-    recipes = (_told(path) for path in (home() / "data").glob("*/learn.toml"))
-    names = {str(recipe.get("name")) for recipe in recipes}
-    return {name for name in names if not (home() / "models" / name).is_dir()}
 
 
 def _stream(job: Path) -> str:

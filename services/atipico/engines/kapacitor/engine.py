@@ -12,6 +12,7 @@ from atipico.engines.kapacitor.tasks import Tasks
 from atipico.engines.server import Server
 from atipico.errors import Refused, nearest
 from atipico.registry.jobs import Job, load_job
+from atipico.registry.unlearnt import unlearnt
 
 ENGINE = "kapacitor"
 _CURE = "give user and password, see services/atipico/engines/kapacitor/config.toml"
@@ -46,6 +47,14 @@ class Engine:
         mine = agents.is_file() and load_job(agents).engine == ENGINE
         last = [Change("-", f"{agents}, where the agent found it", agents.unlink)] if mine else []
         return [*removals(name, self._tasks), *last]
+
+
+def files_in(given: Path) -> list[Path]:
+    """The job files that are meant: the file itself, or those of a folder whose models are there."""
+    if not given.is_dir():
+        return [given]
+    waiting = unlearnt()
+    return [file for file in sorted(given.glob("*.toml")) if load_job(file).model.split("@")[0] not in waiting]
 
 
 def file_of(given: str) -> Path:

@@ -1,0 +1,39 @@
+# Our services (target `services`), and JupyterLab with the package (target `lab`).
+# ./up.sh docker builds both; by hand, from the folder above: docker build -f compose/python.Dockerfile --target services .
+# They run as any user whose group is 0: what the parts write belongs to that group.
+FROM python:3.11-slim-bookworm AS packages
+RUN python -m venv --without-pip /opt/atipico
+COPY requirements.txt /build/
+RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check -r /build/requirements.txt \
+    && find /opt/atipico -type d -name tests -prune -exec rm -rf {} +
+COPY pyproject.toml README.md LICENSE /build/
+COPY services /build/services
+RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check --no-deps /build
+
+FROM python:3.11-slim-bookworm AS bare
+RUN mkdir -p /atipico/data /atipico/notebooks /run/atipico /run/agent \
+    && chown -R 10001:0 /atipico /run/atipico /run/agent \
+    && chmod -R g=u /atipico /run/atipico /run/agent
+ENV PATH=/opt/atipico/bin:$PATH \
+    ATIPICO_HOME=/atipico ATIPICO_RUN=/run/atipico ATIPICO_AGENT_SOCKET=/run/agent/agent.sock \
+    HOME=/tmp OMP_NUM_THREADS=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /atipico
+USER 10001:0
+ENTRYPOINT ["atipico"]
+CMD ["--help"]
+
+FROM bare AS services
+COPY --from=packages /opt/atipico /opt/atipico
+COPY jobs /atipico/jobs
+COPY models /atipico/models
+
+FROM packages AS lab-packages
+COPY requirements-lab.txt /build/
+RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check -r /build/requirements-lab.txt
+
+FROM bare AS lab
+COPY --from=lab-packages /opt/atipico /opt/atipico
+COPY jobs /atipico/jobs
+COPY models /atipico/models
+COPY notebooks /atipico/notebooks
+CMD ["lab"]

@@ -1,0 +1,1 @@
+"""The stack in containers, as compose/compose.yaml describes it: `./up.sh docker`."""
