@@ -47,13 +47,13 @@ def run(socket: str | None = None, scorer: str | None = None) -> None:
     """Serve in the foreground until SIGTERM. scorer: one of SCORERS, alone, without jobs and classifier."""
     logs.start("agent")
     settings = load(AgentSettings, socket=socket)
-    path = Path(settings.socket) if settings.socket else socket_path("agent")
     work = _work(settings, scorer)
-    listener = listen(path)
+    listeners = {path: listen(path) for path in _sockets(settings)}
 
     def end(number: int, frame: FrameType | None) -> None:
-        path.unlink(missing_ok=True)
-        listener.close()
+        for path, listener in listeners.items():
+            path.unlink(missing_ok=True)
+            listener.close()
         stopping.set()
 
     stopping = threading.Event()
@@ -63,11 +63,20 @@ def run(socket: str | None = None, scorer: str | None = None) -> None:
         start_beating("agent")
         serve_metrics("agent", settings.metrics_port)
     sessions = Sessions()
-    threading.Thread(target=serve, args=(listener, work, sessions), daemon=True).start()
+    for listener, of_batches in zip(listeners.values(), (False, True), strict=True):
+        threading.Thread(target=serve, args=(listener, work, sessions, of_batches), daemon=True).start()
     while not stopping.wait(1.0):  # a signal that the system gave to another thread does not wake this one
         continue
     unanswered = sessions.drain(_DRAIN_S)
     say_left("agent", **{"points without an answer, which a host that begins again sends again": unanswered})
+
+
+def _sockets(settings: AgentSettings) -> tuple[Path, Path]:
+    """That of stream tasks, and that of batch tasks beside it."""
+    if not settings.socket:
+        return socket_path("agent"), socket_path("agent-batch")
+    path = Path(settings.socket)
+    return path, path.with_name(f"{path.stem}-batch{path.suffix}")
 
 
 def _work(settings: AgentSettings, scorer: str | None) -> Open:

@@ -36,6 +36,10 @@ class Reached:
             if at > newest.get(group, _LONG_AGO):
                 newest[group] = at
 
+    def newest(self) -> Mapping[str, int]:
+        """As it is now."""
+        return dict(self._newest)
+
     def told(self, snapshot: Snapshot) -> Snapshot:
         """A snapshot with what this knows."""
         return msgspec.structs.replace(snapshot, life=self.life, reached=dict(self._newest))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from atipico.agent.batches import Batches
 from atipico.agent.session import Open, Session
 from atipico.errors import Refused
 
@@ -46,13 +47,15 @@ class Sessions:
 
     def __init__(self) -> None:
         self._running: dict[Session, threading.Thread] = {}
+        self._beginning = threading.Lock()
 
     def begin(self, session: Session) -> None:
         """Serve a connection in a thread of its own. Raises RuntimeError when none is to be had."""
         thread = threading.Thread(target=session.run, name="session", daemon=True)
         thread.start()
-        alive = {session: thread for session, thread in self._running.items() if thread.is_alive()}
-        self._running = {**alive, session: thread}
+        with self._beginning:
+            alive = {session: thread for session, thread in self._running.items() if thread.is_alive()}
+            self._running = {**alive, session: thread}
 
     def drain(self, within_s: float) -> int:
         """Let every session answer what came in and end. Returns how many points are without an answer after that."""
@@ -64,13 +67,13 @@ class Sessions:
         return sum(session.unanswered for session in running)
 
 
-def serve(listener: socket.socket, open_work: Open, sessions: Sessions | None = None) -> None:
-    """Accept connections until the listener is closed."""
+def serve(listener: socket.socket, open_work: Open, sessions: Sessions | None = None, of_batches: bool = False) -> None:
+    """Accept connections until the listener is closed. of_batches: those of batch tasks."""
     sessions = sessions or Sessions()
     while True:
         try:
             connection, _ = listener.accept()
-            sessions.begin(Session(connection, open_work))
+            sessions.begin(Session(connection, open_work, Batches() if of_batches else None))
         except (OSError, RuntimeError) as error:  # no file descriptor or thread is free
             if listener.fileno() < 0:
                 return

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import quote
 
@@ -14,18 +15,20 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from atipico import logs
+from atipico.agent.batches import Batches
 from atipico.agent.inbox import Inbox
 from atipico.agent.outbox import Outbox
 from atipico.errors import AtipicoError, NotYet, Refused
 from atipico.metrics import REFUSED
 from atipico.scorers.http import Stopped
 from atipico.wire.frames import Splitter, frame, point_frames, point_of
-from atipico.wire.udf_pb2 import STREAM, STRING, InfoResponse, OptionInfo, Request, Response
+from atipico.wire.udf_pb2 import BATCH, STREAM, STRING, InfoResponse, OptionInfo, Request, Response
 
 log = structlog.get_logger("agent")
 
 _READ_BYTES = 2**20
 _INBOX_BYTES, _OUTBOX_BYTES = 64 * 2**20, 16 * 2**20
+_QUIET_S = 0.1  # after which a run of a query is taken to be over
 _BATCH = 4096  # points that are worked on at once, at most about so many
 _END = Request()  # the far side sends nothing more
 
@@ -37,6 +40,7 @@ class Work(Protocol):
     def snapshot(self) -> bytes: ...
     def restore(self, snapshot: bytes) -> None: ...
     def end(self) -> None: ...  # the connection ended
+    def reached(self) -> Mapping[str, int]: ...  # by group the time, ns, of the newest sample that is remembered
 
 
 Open = Callable[[dict[str, str], "Session"], Work]
@@ -45,12 +49,14 @@ Open = Callable[[dict[str, str], "Session"], Work]
 class Session:
     """Serves one connection until its host ends it. `open_work` makes the work that an Init asks for.
 
+    batches: of a batch task, whose points lie in batches; the answers are a stream in any case.
+
     Three threads: this one reads and never waits for the others, so that keepalives are answered
     whatever the classifier does; one works; one writes.
     """
 
-    def __init__(self, connection: socket.socket, open_work: Open) -> None:
-        self._connection, self._open = connection, open_work
+    def __init__(self, connection: socket.socket, open_work: Open, batches: Batches | None = None) -> None:
+        self._connection, self._open, self._batches = connection, open_work, batches
         self._inbox: Inbox[Request] = Inbox(_INBOX_BYTES)
         self._outbox = Outbox(connection, _OUTBOX_BYTES)
         self._work: Work | None = None
@@ -102,16 +108,19 @@ class Session:
             return
 
     def _read(self) -> None:
-        splitter = Splitter()
-        while data := self._connection.recv(_READ_BYTES):
+        splitter, batches = Splitter(), self._batches
+        while data := self._received():
             self.heard = time.monotonic()
             points: list[bytes] = []
             for message in splitter.feed(data):
                 point = point_of(message)
                 if point is not None:
-                    points.append(point)
+                    (batches.point if batches else points.append)(point)
                     continue
                 request = _parse(message)
+                if batches and request.WhichOneof("message") in ("begin", "end"):
+                    self._of_a_batch(batches, request)
+                    continue
                 if request.WhichOneof("message") == "keepalive":
                     self._outbox.put(_framed(Response(keepalive={"time": request.keepalive.time})))
                     continue
@@ -119,9 +128,25 @@ class Session:
                 points = []
                 self._inbox.put(request)
             self._put_points(points)
+        if batches:
+            self._put_points(batches.over())
+
+    def _received(self) -> bytes:
+        """What comes next. When nothing does for a while the run of a batch task's query is over."""
+        if self._batches and not select.select([self._connection], [], [], _QUIET_S)[0]:
+            self._put_points(self._batches.over())
+        return self._connection.recv(_READ_BYTES)
+
+    def _of_a_batch(self, batches: Batches, request: Request) -> None:
+        if request.WhichOneof("message") == "begin":
+            batches.begin(request.begin)
+        else:
+            self._put_points(batches.end(request.end))
 
     def _put_points(self, points: list[bytes]) -> None:
         if points and not self._inbox.put_points(points):
+            if self._batches:
+                self._batches.forget()
             REFUSED.labels("agent's queue is full").inc(len(points))
             log.warning("queue full, points left out", points=len(points), in_all=self._inbox.left_out)
 
@@ -153,7 +178,8 @@ class Session:
         kind = request.WhichOneof("message")
         if kind == "info":
             options = {name: OptionInfo(valueTypes=[STRING]) for name in ("job", "rewind", "labels")}
-            return Response(info=InfoResponse(wants=STREAM, provides=STREAM, options=options))
+            wants = BATCH if self._batches else STREAM
+            return Response(info=InfoResponse(wants=wants, provides=STREAM, options=options))
         if kind == "init":
             return Response(init=self._said(lambda: self._init(request)))
         if kind == "snapshot":
@@ -169,6 +195,8 @@ class Session:
     def _init(self, request: Request) -> None:
         given = {option.name: option.values[0].stringValue for option in request.init.options if option.values}
         self._work = self._open(given, self)
+        if self._batches:
+            self._batches.reached = self._work.reached
         self._name = quote(f"{request.init.taskID}.{request.init.nodeID}")
         log.info("begins", session=self._name)
 

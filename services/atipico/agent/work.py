@@ -48,6 +48,10 @@ class SumWork:
     def end(self) -> None:
         """Nobody waits for this connection's end."""
 
+    def reached(self) -> Mapping[str, int]:
+        """Nothing is remembered."""
+        return {}
+
 
 class JobWork:
     """A job: what it knows, and the scorer of its model. The state belongs to the job, not to a connection."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,6 +45,9 @@ class Attached:
 
     def end(self) -> None:
         """Others may be waiting for that, see SendsAgain."""
+
+    def reached(self) -> Mapping[str, int]:
+        return self._work.reached.newest() if self._work.reached else {}
 
     def _counted(self, answers: list[bytes]) -> list[bytes]:
         self._in.inc(len(answers))
