@@ -13,7 +13,7 @@ from atipico.errors import NotYet, Refused
 from atipico.learn.progress import Step
 
 _TIMEOUT_S = (10, 60)  # to connect, and for the next bytes
-_BLOCK, _SHORT = 2**18, 2**20  # bytes
+_BLOCK, _SHORT = 2**16, 2**20  # bytes; what is left of a block when the connection breaks is lost
 _AGENT = {"User-Agent": "atipico", "Accept-Encoding": "identity"}  # else lengths are those of something packed
 
 

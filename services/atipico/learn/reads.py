@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from atipico.learn.receipts import Reads, code_of, hash_of
@@ -48,4 +49,5 @@ def of_evaluate(recipe: Recipe, features: Reads, run: Run) -> Reads:
 
 
 def of_register(models: Path, run: Run) -> Reads:
-    return {"run": hash_of(run.figures()), "models": str(models), "code": code_of("atipico.learn.learnt")}
+    there = os.path.relpath(models, run.folder)
+    return {"run": hash_of(run.figures()), "models": there, "code": code_of("atipico.learn.learnt")}
