@@ -84,7 +84,7 @@ def _bars(name: str, rule: Rule, values: pd.Series) -> list[tuple[float, str]]:
         ends = [_time(int(edge)) if name == CLOCK else f"{edge:.4g}" for edge in edges]
         words = [f"{start} to {stop}" for start, stop in pairwise(ends)]
     else:
-        often = known.value_counts()[:_BARS].sort_index()
+        often = known.value_counts().head(_BARS).sort_index()
         counts, words = often.to_numpy(), [str(one) for one in often.index]
     tallest = max(int(counts.max()), 1)
     return [(count / tallest, f"{word}: {count}") for count, word in zip(counts.tolist(), words, strict=True)]
