@@ -22,13 +22,12 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 from atipico.config import home  # noqa: E402
-from atipico.learn.estimators import members_of  # noqa: E402
-from atipico.learn.fit import fit  # noqa: E402
-from atipico.learn.judge import judge  # noqa: E402
-from atipico.learn.recipe import Recipe, read_recipe  # noqa: E402
+from atipico.learn.judge import tried  # noqa: E402
+from atipico.learn.recipe import Recipe, changed, read_recipe  # noqa: E402
 from atipico.learn.split import split  # noqa: E402
 from atipico.learn.stages import find_job  # noqa: E402
 from atipico.learn.table import Table, table_of  # noqa: E402
+from atipico.learn.tuning import search  # noqa: E402
 
 RECIPE = home() / "data" / "transactions" / "learn.toml"
 WEEKS = 3
@@ -42,6 +41,20 @@ LIGHTGBM, FOREST = (one.model_dump() for one in read_recipe(RECIPE).estimator)
 TREE: dict[str, Any] = {"kind": "decision_tree", "max_depth": 5}
 LOGISTIC = {"kind": "logistic_regression"}
 UNTUNED = {"kind": "lightgbm"}
+SEARCHED = {
+    "kind": "lightgbm",
+    "n_estimators": 150,
+    "subsample_freq": 1,
+    "search": {
+        "learning_rate": {"low": 0.02, "high": 0.3, "log": True},
+        "num_leaves": {"low": 4, "high": 63, "log": True},
+        "min_child_samples": {"low": 5, "high": 200, "log": True},
+        "colsample_bytree": {"low": 0.2, "high": 1.0},
+        "subsample": {"low": 0.4, "high": 1.0},
+        "reg_lambda": {"low": 0.01, "high": 100, "log": True},
+    },
+}
+TRIALS = (10, 25)  # the second goes on where the first was
 
 Method = Mapping[str, Any]  # of a recipe: estimator, train
 
@@ -77,22 +90,28 @@ def ensembles() -> Iterator[tuple[str, Method]]:
         yield f"voting, calibrated ({kind})", {"estimator": pair, "train": {"ensemble": {"calibrate": kind}}}
 
 
-PARTS = {"imbalance": imbalance, "ensembles": ensembles}
+def tuned() -> Iterator[tuple[str, Method]]:
+    yield "as the library has it", {"estimator": [UNTUNED]}
+    yield "by hand (learn.toml)", {"estimator": [LIGHTGBM]}
+    for kind in ("optuna", "hyperopt"):
+        for trials in TRIALS:
+            yield (
+                f"{kind}, {trials} trials",
+                {"estimator": [SEARCHED], "train": {"tune": {"kind": kind, "trials": trials, "folds": 2}}},
+            )
 
 
-def recipe_of(method: Method) -> Recipe:
-    told = read_recipe(RECIPE).model_dump(mode="json", by_alias=True)
-    return Recipe.model_validate(
-        told | {"estimator": method["estimator"], "train": {**told["train"], **SAME, **method.get("train", {})}}
-    )
+PARTS = {"imbalance": imbalance, "ensembles": ensembles, "tuning": tuned}
 
 
-def measured(recipe: Recipe, table: Table, week: int) -> dict[str, float]:
-    """The figures of one week, so many before the last."""
+def measured(recipe: Recipe, table: Table, week: int, out: Path) -> dict[str, float]:
+    """The figures of one week, so many before the last. What is searched is searched once, before all weeks."""
+    if any(one.search for one in recipe.estimator):
+        studies = out.with_suffix(f".{recipe.train.tune.kind}.sqlite")
+        recipe = search(recipe, table, studies, lambda trial, best: print(trial, flush=True)).recipe
     made, begun = split(recipe, table, week * recipe.test.days), process_time()
-    ensemble = fit(recipe, table, made, members_of(recipe), lambda line: None).ensemble
+    _, found = tried(recipe, table, made)
     seconds = process_time() - begun
-    found = judge(recipe, table, made, ensemble, 0.5)
     figures = {name: found.told["average"][name] for name in ("auc", "average_precision", "precision_at_k")}
     brier = float(np.mean((found.scores - (found.label == 1)) ** 2))
     return {**figures, "brier": brier, "seconds": round(seconds, 1)}
@@ -105,7 +124,8 @@ def measure(parts: list[str], table: Table, out: Path) -> None:
             for name, method in PARTS[part]():
                 if (part, name, week) in known:
                     continue
-                line = {"part": part, "method": name, "week": week, **measured(recipe_of(method), table, week)}
+                recipe = changed(read_recipe(RECIPE), **{**method, "train": {**SAME, **method.get("train", {})}})
+                line = {"part": part, "method": name, "week": week, **measured(recipe, table, week, out)}
                 with out.open("a") as file:
                     file.write(json.dumps(line) + "\n")
                 print(line, flush=True)
@@ -118,7 +138,7 @@ def lines(out: Path) -> list[dict[str, Any]]:
 def told(part: str, found: list[dict[str, Any]]) -> str:
     """A Markdown table of a part: means over the weeks that are there, and the standard deviation."""
     rows = [
-        f"| {part} | average precision | AUC | card precision@100 | Brier | CPU s to train |",
+        f"| {part} | average precision | AUC | card precision@100 | Brier | CPU s |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for name, _ in PARTS[part]():

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from atipico.errors import Refused
-from atipico.learn import quality
+from atipico.learn import estimators, quality
 from atipico.learn.ensembles import Ensemble, Member
 from atipico.learn.fit import fit, threshold_of
 from atipico.learn.recipe import Recipe
@@ -44,6 +44,15 @@ def judge(recipe: Recipe, table: Table, made: Split, ensemble: Ensemble, thresho
 
     by_estimator = {name: told(scores) for name, scores in apart.items()} if len(apart) > 1 else {}
     return Judged({"average": told(score), "by_estimator": by_estimator}, score[among], table.label[rows])
+
+
+def tried(
+    recipe: Recipe, table: Table, made: Split, members: Sequence[Member] | None = None
+) -> tuple[Ensemble, Judged]:
+    """A recipe trained and judged on a split, without a threshold: to compare. members: its own unless given."""
+    told = estimators.members_of(recipe) if members is None else members
+    ensemble = fit(recipe, table, made, told, lambda line: None).ensemble
+    return ensemble, judge(recipe, table, made, ensemble, 1.0)
 
 
 def earlier_weeks(

@@ -13,7 +13,6 @@ from atipico.config import nanoseconds
 from atipico.errors import Refused, nearest
 from atipico.learn.calendar import DAY
 from atipico.learn.methods import Between, Choices, EnsembleRecipe, Imbalance, Part, Tune
-from atipico.learn.places import Get, SimulatedWorld, Track
 from atipico.registry.manifest import NAME
 
 
@@ -121,8 +120,7 @@ class Test(Part):
 class Recipe(Part):
     """name: the model's. job: whose features, a name in jobs/ or a .toml; leave_out: features that it does not take.
 
-    label_delay: how long after its time a sample's label is known; the data set's own unless given. suite: what the
-    data must be like, a file beside this one.
+    label_delay: how long after its time a sample's label is known; the data set's own unless given.
     """
 
     name: str = Field(pattern=f"^{NAME}$")
@@ -131,9 +129,6 @@ class Recipe(Part):
     dataset: str | None = None
     label_delay: Days | None = None
     leave_out: tuple[str, ...] = ()
-    suite: str | None = None
-    get: Get | None = None
-    track: Track | None = None
     train: Training = Field(default_factory=lambda: Training.model_validate({}))
     estimator: tuple[EstimatorRecipe, ...] = Field(min_length=1)
     threshold: ThresholdRecipe
@@ -152,13 +147,20 @@ def read_recipe(path: Path) -> Recipe:
         raise Refused(f"{path}: {error}") from error
 
 
+def changed(recipe: Recipe, **parts: Any) -> Recipe:
+    """The recipe with other parts: of a table only the settings that are named, of all else the whole."""
+    told = recipe.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    for name, part in parts.items():
+        told[name] = {**told.get(name, {}), **part} if isinstance(part, dict) else part
+    return Recipe.model_validate(told)
+
+
 def _told(error: Any) -> str:
     place = [word for word in error["loc"] if isinstance(word, str)]
     if error["type"] != "extra_forbidden":
         return f"{'.'.join(place) or 'file'}: {error['msg']}"
     parts: dict[str, type[BaseModel]] = {"train": Training, "threshold": ThresholdRecipe, "cost": Cost, "test": Test}
     parts |= {"imbalance": Imbalance, "ensemble": EnsembleRecipe, "tune": Tune}
-    parts |= {"get": Get, "world": SimulatedWorld, "track": Track}
     of = parts.get(place[-2] if len(place) > 1 else "", Recipe)
     known = [field.alias or name for name, field in of.model_fields.items()]
     return f"no setting {'.'.join(place)!r}{nearest(place[-1], known)}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -52,7 +54,8 @@ class Optuna:
     """Optuna's tree of Parzen estimators; a trial whose mean is below the median of others there is left."""
 
     def __init__(self, file: Path, name: str, space: Space, first: Mapping[str, Value], seed: int, prune: bool) -> None:
-        import optuna
+        with _quiet():
+            import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._optuna, self.prunes = optuna, prune
@@ -121,7 +124,8 @@ class Hyperopt:
     prunes = False
 
     def __init__(self, file: Path, name: str, space: Space, first: Mapping[str, Value], seed: int, prune: bool) -> None:
-        from hyperopt import base, tpe
+        with _quiet():
+            from hyperopt import base, tpe
 
         self._base, self._space, self._first, self._seed, self._name = base, space, first, seed, name
         self._suggest = partial(tpe.suggest, n_startup_jobs=STARTUP)
@@ -209,6 +213,14 @@ class Hyperopt:
 
     def trials(self) -> list[Trial]:
         return sorted(self._told)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Both bring a bar of their own, which complains in a notebook that has no widgets; nobody asked for it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "IProgress not found")
+        yield
 
 
 def _step(of: Between) -> float | None:

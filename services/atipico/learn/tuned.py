@@ -46,8 +46,12 @@ def toml_of(recipe: Recipe) -> str:
 
 
 def _lines(of: dict[str, Any], path: str = "") -> list[str]:
-    """Plain settings first, then tables, then lists of tables: TOML has no way back to an outer table."""
-    tables = {name: value for name, value in of.items() if isinstance(value, dict)}
+    """Plain settings first, then tables, then lists of tables: TOML has no way back to an outer table.
+
+    What is searched stands in a line each.
+    """
+    inline = path.endswith("search.")
+    tables = {name: value for name, value in of.items() if isinstance(value, dict) and not inline}
     lists = {name: value for name, value in of.items() if _is_tables(value)}
     lines = [f"{name} = {_value(value)}" for name, value in of.items() if name not in tables and name not in lists]
     for name, value in tables.items():
@@ -63,5 +67,7 @@ def _is_tables(value: Any) -> bool:
 
 
 def _value(value: Any) -> str:
-    """A plain value; JSON's text, number, truth and list are TOML's too."""
+    """A plain value, or an inline table of such; JSON's text, number, truth and list are TOML's too."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{name} = {_value(one)}' for name, one in value.items())} }}"
     return orjson.dumps(value).decode()

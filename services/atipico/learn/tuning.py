@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from atipico.errors import Refused
 from atipico.learn import estimators
-from atipico.learn.fit import fit
-from atipico.learn.judge import judge
+from atipico.learn.judge import tried
 from atipico.learn.methods import Between, Choices
 from atipico.learn.recipe import Recipe
 from atipico.learn.searchers import SEARCHERS, Searcher, Trial, Value
@@ -67,7 +66,7 @@ def with_values(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
     made = []
     for at, one in enumerate(recipe.estimator):
         found = {name: values[_key(at, one.kind, name)] for name in one.search}
-        made.append(type(one).model_validate({**one.model_dump(exclude={"search"}), **found}))
+        made.append(type(one).model_validate({**one.model_dump(exclude={"search"}, exclude_unset=True), **found}))
     return recipe.model_copy(update={"estimator": tuple(made)})
 
 
@@ -154,9 +153,8 @@ class _Search:
         for member in members:
             if "n_jobs" in member.estimator.get_params():
                 member.estimator.set_params(n_jobs=self._threads)
-        ensemble = fit(recipe, self._table, fold, members, lambda line: None).ensemble
-        found = judge(recipe, self._table, fold, ensemble, 1.0).told["average"]["average_precision"]
-        return float(found)
+        _, found = tried(recipe, self._table, fold, members)
+        return float(found.told["average"]["average_precision"])
 
 
 def _key(at: int, kind: str, name: str) -> str:

@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from atipico.learn.methods import Between, Choices
+import numpy as np
+
+from atipico.learn.methods import Choices
 from atipico.learn.searchers import Space, Trial
+from atipico.learn.split import Split
 
 SCORE = "average precision, mean of the folds"
 
@@ -28,12 +31,28 @@ def progress(axes: Any, searches: Mapping[str, Sequence[Trial]]) -> None:
         best = [max(one.score or 0.0 for one in done[: end + 1]) for end in range(len(done))]
         numbers = [one.number for one in done]
         axes.plot(numbers, [one.score for one in done], ".", color=f"C{at}", alpha=0.5)
-        axes.step(numbers, best, where="post", color=f"C{at}", label=f"{name}: best {best[-1]:.4f}" if best else name)
+        if best:  # up to the last trial, also where that was left
+            reached = [*best, best[-1]]
+            last = [*numbers, max(one.number for one in trials)]
+            axes.step(last, reached, where="post", color=f"C{at}", label=f"{name}: best {best[-1]:.4f}")
         if left := [one for one in trials if one.score is None and one.folds]:
             marks = [sum(one.folds) / len(one.folds) for one in left]
             axes.plot([one.number for one in left], marks, "x", color=f"C{at}", alpha=0.5, label=f"{name}: left early")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel="trial", ylabel=SCORE, title="The search")
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def spans(axes: Any, named: Mapping[str, Split]) -> None:
+    """What trains, what waits for its labels, what is judged: a bar a split, over days."""
+    for at, made in enumerate(named.values()):
+        for span, color in zip(made, ("tab:blue", "lightgrey", "tab:orange"), strict=True):
+            axes.barh(at, span.stop - span.start, left=np.datetime64(int(span.start), "D"), color=color)
+    axes.set_yticks(range(len(named)), list(named))
+    axes.invert_yaxis()
+    kinds = ["trains", "its labels come in", "is judged"]
+    axes.legend(handles=axes.patches[:3], labels=kinds, loc="upper left", bbox_to_anchor=(1, 1))
+    axes.set(title="What is known when")
 
 
 def parameters(figure: Any, trials: Sequence[Trial], space: Space) -> None:
@@ -45,8 +64,11 @@ def parameters(figure: Any, trials: Sequence[Trial], space: Space) -> None:
         marks = [str(value) for value in values] if isinstance(of, Choices) else values
         axes.scatter(marks, [one.score for one in done], c=[one.number for one in done], cmap="Blues", edgecolor="grey")
         axes.set_title(name, fontsize=9)
-        if isinstance(of, Between) and of.log:
+        if isinstance(of, Choices):
+            axes.margins(x=0.5)
+        elif of.log:
             axes.set_xscale("log")
+            axes.tick_params(axis="x", which="minor", labelsize=7, labelrotation=45)
     for axes in panels[len(space) :]:
         axes.set_axis_off()
     panels[0].set_ylabel("average precision")

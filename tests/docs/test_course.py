@@ -1,0 +1,79 @@
+"""The notebooks of the course that need no stack run as they stand, on a small world, and show what they say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbclient
+import pytest
+
+from atipico.config import home
+from atipico.learn.course import SMALL, material
+from atipico.learn.recipe import changed, read_recipe
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+PICTURES = {"03-tuning": 4, "04-ensembles": 4}
+
+
+@pytest.fixture
+def execute(tmp_path):
+    """Runs a notebook as if it lay in a checkout of its own."""
+    (tmp_path / "notebooks").mkdir()
+
+    def run(name: str) -> Any:
+        notebook = jupytext.read(NOTEBOOKS / f"{name}.py")
+        runner = nbclient.NotebookClient(
+            notebook, timeout=100, kernel_name="python3", resources={"metadata": {"path": str(tmp_path / "notebooks")}}
+        )
+        runner.execute(env={**os.environ, SMALL: "small", "OMP_NUM_THREADS": "1"})
+        return notebook
+
+    return run
+
+
+def outputs(notebook: Any) -> list[Any]:
+    return [out for cell in notebook.cells for out in cell.get("outputs", [])]
+
+
+@pytest.mark.timeout(300)  # its kernel imports half the ecosystem first
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_notebook_runs_says_what_it_is_for_and_has_its_pictures(name, execute):
+    notebook = execute(name)
+
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert all(part in text for part in ("**Goal.**", "**Resumen.**", "## What we saw"))
+    assert sum("image/png" in out.get("data", {}) for out in outputs(notebook)) == PICTURES[name]
+    assert not [out for out in outputs(notebook) if out.get("name") == "stderr"]
+
+
+def test_the_course_is_on_transactions_where_they_are_and_small_where_it_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv(SMALL, "small")
+    small = material(tmp_path)
+    made = small.data.stat().st_mtime_ns
+    assert (small.recipe, small.small) == (home() / "data/payments/learn.toml", True)
+    assert material(tmp_path).data.stat().st_mtime_ns == made  # and not simulated again
+
+    monkeypatch.delenv(SMALL)
+    monkeypatch.setenv("ATIPICO_HOME", str(tmp_path / "checkout"))
+    there = tmp_path / "shared" / "data" / "transactions.parquet"
+    there.parent.mkdir(parents=True)
+    there.touch()
+
+    found = material(tmp_path)
+
+    assert (found.data.name, found.data.stat().st_size, found.small) == ("transactions.parquet", 0, False)
+    assert found.recipe == tmp_path / "checkout/data/transactions/learn.toml"
+
+
+def test_a_changed_recipe_keeps_all_that_was_not_named():
+    recipe = read_recipe(home() / "data/payments/learn.toml")
+
+    other = changed(recipe, train={"usual_share": 0.5}, estimator=[{"kind": "extra_trees"}])
+
+    assert other.train == recipe.train.model_copy(update={"usual_share": 0.5})
+    assert [one.kind for one in other.estimator] == ["extra_trees"]
+    assert (other.test, other.threshold, other.job) == (recipe.test, recipe.threshold, recipe.job)
+    assert changed(other, train={"usual_share": 1.0}, estimator=recipe.model_dump()["estimator"]).train == recipe.train
