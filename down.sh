@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stops what ./up.sh started: ./down.sh [--purge]
+# Stops what ./up.sh or ./up.sh docker started: ./down.sh [--purge]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 [ -x "$here/.venv/bin/atipico" ] || { echo "nothing was running: ./up.sh has never been here"; exit 0; }

@@ -6,15 +6,23 @@ RUN python -m venv --without-pip /opt/atipico
 COPY requirements.txt /build/
 RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check -r /build/requirements.txt \
     && find /opt/atipico -type d -name tests -prune -exec rm -rf {} +
-COPY pyproject.toml README.md LICENSE /build/
-COPY services /build/services
-RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check --no-deps /build
+
+FROM packages AS lab-packages
+COPY requirements-lab.txt /build/
+RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check -r /build/requirements-lab.txt
+
+# Our own code comes last: a change of it costs one small layer.
+FROM python:3.11-slim-bookworm AS code
+COPY services /opt/services
+RUN python -m compileall -q /opt/services
 
 FROM python:3.11-slim-bookworm AS bare
-RUN mkdir -p /atipico/data /atipico/notebooks /run/atipico /run/agent \
+RUN printf '#!/bin/sh\nexec python -P -m atipico.cli "$@"\n' > /usr/local/bin/atipico \
+    && chmod 755 /usr/local/bin/atipico \
+    && mkdir -p /atipico/data /atipico/notebooks /run/atipico /run/agent \
     && chown -R 10001:0 /atipico /run/atipico /run/agent \
     && chmod -R g=u /atipico /run/atipico /run/agent
-ENV PATH=/opt/atipico/bin:$PATH \
+ENV PATH=/opt/atipico/bin:$PATH PYTHONPATH=/opt/services \
     ATIPICO_HOME=/atipico ATIPICO_RUN=/run/atipico ATIPICO_AGENT_SOCKET=/run/agent/agent.sock \
     HOME=/tmp OMP_NUM_THREADS=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /atipico
@@ -26,14 +34,12 @@ FROM bare AS services
 COPY --from=packages /opt/atipico /opt/atipico
 COPY jobs /atipico/jobs
 COPY models /atipico/models
-
-FROM packages AS lab-packages
-COPY requirements-lab.txt /build/
-RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check -r /build/requirements-lab.txt
+COPY --from=code /opt/services /opt/services
 
 FROM bare AS lab
 COPY --from=lab-packages /opt/atipico /opt/atipico
 COPY jobs /atipico/jobs
 COPY models /atipico/models
 COPY notebooks /atipico/notebooks
+COPY --from=code /opt/services /opt/services
 CMD ["lab"]

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import time
 
-from atipico.engines.grafana.dashboards import DASHBOARDS
+from atipico.engines.grafana.ask import filled, queries
 from stack.conftest import Stack
 from waiting import until
 
 
 def statements(to_ns: int, minutes: int = 30) -> dict[str, str]:
     """Each query of each panel, and of what can be chosen, over the minutes up to a time."""
-    span = f"time >= {to_ns - minutes * 60 * 10**9} AND time <= {to_ns}"
-    found = {}
-    for board in DASHBOARDS.values():
-        found |= {f"{board.title} / {one.label}": one.query for one in board.variables}
-        for panel in board.panels:
-            found |= {f"{board.title} / {panel.title} {at}": query for at, query in enumerate(panel.queries)}
-    filled = {"$timeFilter": span, "$__interval": "10s", "$job": ".*"}
-    for macro, value in filled.items():
-        found = {name: query.replace(macro, value) for name, query in found.items()}
-    return found
+    return {name: filled(query, to_ns - minutes * 60 * 10**9, to_ns) for name, query in queries().items()}
 
 
 def fill(stack: Stack) -> None:

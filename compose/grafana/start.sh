@@ -6,7 +6,6 @@ umask 077
 cp -R /atipico/provisioning/. /etc/grafana/provisioning
 find /etc/grafana/provisioning -name '*.yaml' -exec sed -i \
     -e "s|\${ATIPICO_INFLUX_URL}|$ATIPICO_INFLUX_URL|g" \
-    -e "s|\${ATIPICO_INFLUX_USER}|$ATIPICO_INFLUX_USER|g" \
-    -e "s|\${ATIPICO_INFLUX_PASSWORD}|$ATIPICO_INFLUX_PASSWORD|g" \
+    -e "s|\${ATIPICO_INFLUX_AUTHORIZATION}|$ATIPICO_INFLUX_AUTHORIZATION|g" \
     -e "s|\${ATIPICO_DASHBOARDS}|$ATIPICO_DASHBOARDS|g" {} +
 exec /run.sh "$@"

@@ -22,11 +22,15 @@ _say = structlog.get_logger("web")
 
 
 class OneProcess(MTServer):  # type: ignore[misc]
-    """Serves until SIGTERM or SIGINT; `stopping` is called first then. Requests have DRAIN_S to end after that."""
+    """Serves until SIGTERM or SIGINT; `stopping` is called first then. Requests have DRAIN_S to end after that.
+
+    `reloading` is called at each SIGHUP.
+    """
 
     DRAIN_S = 5.0
 
     stopping: Callable[[], object] = staticmethod(lambda: None)
+    reloading: Callable[[], object] = staticmethod(lambda: None)
 
     def _check_gil(self) -> None: ...
 
@@ -35,6 +39,10 @@ class OneProcess(MTServer):  # type: ignore[misc]
         _say.info("stopping")
         self.stopping()
         super().signal_handler_interrupt(*args, **kwargs)
+
+    def signal_handler_reload(self, *args: Any, **kwargs: Any) -> None:
+        """SIGHUP: what was read at the start is read again; Granian would end its threads and what they work on."""
+        self.reloading()
 
     def _stop_workers(self) -> None:
         """Granian waits for every connection that has begun a request; one that never ends it would hold up the end."""

@@ -376,3 +376,42 @@ def test_a_real_process_takes_a_body_of_unknown_length_and_refuses_other_hosts(p
 
     assert (chunked.status_code, chunked.json()["version"]) == (200, "small@2")
     assert foreign.status_code == 403
+
+
+def test_a_new_version_is_served_at_sighup_while_requests_go_on(process, folder, shelf, rows):
+    url, started = process
+    scorer, versions, stop = HttpScorer(url, "small", 5.0, threading.Event()), [], threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            versions.append(scorer.score(rows).version)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    new = register(small(seed=2), folder)
+    until(lambda: len(versions) > 5)
+    before = set(versions)
+    started.send_signal(signal.SIGHUP)
+    until(lambda: versions[-1] == new.id)
+    stop.set()
+    asking.join()
+
+    assert before == {"small@2"}  # there, and not yet served
+    assert versions == sorted(versions)  # never back, and no request was refused
+    assert requests.get(f"{url}/models", timeout=9).json()["reads"] == 2
+    shutil.rmtree(folder / "small" / "3")
+
+
+def test_models_that_are_damaged_when_they_are_read_again_stop_no_other(process, folder):
+    url, started = process
+    graph = folder / "small" / "2" / "model.onnx"
+    whole = graph.read_bytes()
+
+    graph.write_bytes(whole[:-1])
+    started.send_signal(signal.SIGHUP)
+    until(lambda: requests.get(f"{url}/models", timeout=9).json()["reads"] == 2)
+    told = requests.get(f"{url}/models", timeout=9).json()
+    graph.write_bytes(whole)
+
+    assert [one["id"] for one in told["models"]] == ["small@1", "strange@1"]
+    assert "model.onnx" in told["refused"]["small@2"]

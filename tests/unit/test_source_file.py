@@ -11,7 +11,7 @@ from atipico.config import home
 from atipico.errors import Refused
 from atipico.metrics import REFUSED
 from atipico.sources import make
-from atipico.sources.columns import Rows
+from atipico.sources.columns import Rows, arrays_of
 from atipico.sources.dataset import pick_dataset, read_dataset
 
 SAMPLE = home() / "data" / "transactions" / "sample.csv"
@@ -130,6 +130,19 @@ def test_a_bad_cell_leaves_its_field_out_and_keeps_the_row_and_its_neighbours(re
     assert rows[25_001] == {"n": 6}
     assert rows[25_002] == {"n": 7, "event_time": 1_767_225_602 * 10**9}
     assert rows[25_003] == rows[0]
+
+
+@pytest.mark.parametrize("type", ["DOUBLE", "BOOLEAN", "TIMESTAMPTZ", "BIGINT"])
+def test_a_cell_that_can_not_be_cast_costs_no_row_whatever_else_is_asked_for(tmp_path, type):
+    """given a column that is asked for in no other way, which DuckDB would have its reader cast"""
+    file = tmp_path / "some.csv"
+    file.write_text("id,x\n1,word\n2,\n3,7\n4,word\n")
+    asked = [f"TRY_CAST(x AS {type})", "id"]
+
+    at_once, in_pieces = arrays_of(file, asked), Rows(file, asked)
+
+    assert at_once[1].tolist() == ["1", "2", "3", "4"]
+    assert [in_pieces.at(row, 1)[0][1] for row in (3, 0, 1, 2)] == ["4", "1", "2", "3"]
 
 
 def test_a_row_without_any_field_is_counted_and_skipped(read_csv):

@@ -52,6 +52,7 @@ class ModelsAnswer(BaseModel):
     models: list[ModelAnswer]
     refused: dict[str, str]
     default: str
+    reads: int = Field(description="How often the folder of models was read: once at the start, and at each SIGHUP")
 
 
 class Named(BaseModel):

@@ -26,8 +26,20 @@ def run(port: int | None = None, host: str | None = None, models: Path | None = 
         logging.getLogger(__name__).error("model %s is not served: %s", model, why)
     if not shelf.models:
         logging.getLogger(__name__).error("no model in %s; nothing is scored until there is one", folder)
+
+    def read_again() -> None:
+        found = open_shelf(folder, settings.limits.model)
+        shelf.hold(found.models, found.refused)
+        logging.getLogger(__name__).info("serves %s", ", ".join(found.models) or "no model")
+
     app = create_app(shelf, settings.default, settings.limits.body)
     unanswered = serve(
-        "classifier", app, settings.host, settings.port, settings.server.threads, body=settings.limits.body
+        "classifier",
+        app,
+        settings.host,
+        settings.port,
+        settings.server.threads,
+        body=settings.limits.body,
+        reloading=read_again,
     )
     say_left("classifier", **{"requests, for whoever asks again": unanswered})

@@ -94,7 +94,7 @@ def create_app(shelf: Shelf, default: str, most: int) -> WSGI:
     @app.get("/models", summary="The models that are served", responses={200: ModelsAnswer})
     def models() -> Response:
         told = [_told(model) for _, model in sorted(shelf.models.items())]
-        return _json({"models": told, "refused": shelf.refused, "default": default})
+        return _json({"models": told, "refused": shelf.refused, "default": default, "reads": shelf.reads})
 
     @app.get("/models/<name>", summary="One model", responses={200: ModelAnswer, 404: Trouble, 503: Trouble})
     def model_named(path: Named) -> Response:

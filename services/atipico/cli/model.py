@@ -1,4 +1,4 @@
-"""`atipico model make payments`, `atipico model list`."""
+"""`atipico model make payments`, `atipico model list`, `atipico model reload`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Models: make the reference ones again, see what is there.", no_args_is_help=True)
+app = typer.Typer(help="Models: make the reference ones, see what is there, serve the newest.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
@@ -57,6 +57,18 @@ def list_models(
         print(f"{row['id']:<20} {row['kind']:<14} {row['columns']:>3} columns  threshold {row['threshold']:g}")
     for model, why in shelf.refused.items():
         print(f"{model:<20} refused: {why}")
+
+
+@app.command()
+def reload() -> None:
+    """Have the running classifier serve the newest versions; no sample waits for it."""
+    from atipico.engines.embedded.reload import reload as read_again
+
+    for name, served in sorted(read_again().items()):
+        if served.before == served.now:
+            print(f"{name:<20} {served.now} as before")
+        else:
+            print(f"{name:<20} {served.now} is live{f', was {served.before}' if served.before else ''}")
 
 
 def add_to(root: typer.Typer) -> None:

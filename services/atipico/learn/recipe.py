@@ -13,6 +13,7 @@ from atipico.config import nanoseconds
 from atipico.errors import Refused, nearest
 from atipico.learn.calendar import DAY
 from atipico.learn.methods import Between, Choices, EnsembleRecipe, Imbalance, Part, Tune
+from atipico.learn.places import Get, SimulatedWorld, Track
 from atipico.registry.manifest import NAME
 
 
@@ -120,7 +121,8 @@ class Test(Part):
 class Recipe(Part):
     """name: the model's. job: whose features, a name in jobs/ or a .toml; leave_out: features that it does not take.
 
-    label_delay: how long after its time a sample's label is known; the data set's own unless given.
+    label_delay: how long after its time a sample's label is known; the data set's own unless given. suite: what the
+    data must be like, a file beside this one.
     """
 
     name: str = Field(pattern=f"^{NAME}$")
@@ -129,6 +131,9 @@ class Recipe(Part):
     dataset: str | None = None
     label_delay: Days | None = None
     leave_out: tuple[str, ...] = ()
+    suite: str | None = None
+    get: Get | None = None
+    track: Track | None = None
     train: Training = Field(default_factory=lambda: Training.model_validate({}))
     estimator: tuple[EstimatorRecipe, ...] = Field(min_length=1)
     threshold: ThresholdRecipe
@@ -161,6 +166,7 @@ def _told(error: Any) -> str:
         return f"{'.'.join(place) or 'file'}: {error['msg']}"
     parts: dict[str, type[BaseModel]] = {"train": Training, "threshold": ThresholdRecipe, "cost": Cost, "test": Test}
     parts |= {"imbalance": Imbalance, "ensemble": EnsembleRecipe, "tune": Tune}
+    parts |= {"get": Get, "world": SimulatedWorld, "track": Track}
     of = parts.get(place[-2] if len(place) > 1 else "", Recipe)
     known = [field.alias or name for name, field in of.model_fields.items()]
     return f"no setting {'.'.join(place)!r}{nearest(place[-1], known)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from atipico.config import home
 from atipico.errors import Refused, nearest
 
 FILE, SAMPLE, ESTIMATORS = "run.json", "sample.npz", "estimators"
@@ -40,7 +42,8 @@ class Run:
                 tries += 1
                 continue
             (folder / ESTIMATORS).mkdir()
-            return cls(folder, {"model": model, "run": folder.name, "seconds": {}})
+            told: dict[str, Any] = {"model": model, "run": folder.name, "commit": commit(), "seconds": {}, "stages": {}}
+            return cls(folder, told)
 
     @classmethod
     def find(cls, runs: Path, model: str, run: str | None) -> Run:
@@ -55,6 +58,16 @@ class Run:
             return cls(path.parent, orjson.loads(path.read_bytes()))
         except (OSError, ValueError) as error:
             raise Refused(f"{path} can't be read: {error}; train again") from error
+
+    def receipt(self, stage: str) -> dict[str, Any] | None:
+        """What a stage of this run read and wrote; None where it was not done."""
+        found: dict[str, Any] | None = self.told.get("stages", {}).get(stage)
+        return found
+
+    def figures(self) -> dict[str, Any]:
+        """What this run found out, as run.json has it: without what became of it since, and how long that took."""
+        told: dict[str, Any] = orjson.loads(orjson.dumps(self.told, option=orjson.OPT_SERIALIZE_NUMPY))
+        return {name: one for name, one in told.items() if name not in ("stages", "registered", "seconds")}
 
     def save(self) -> None:
         draft = self.folder / f".{FILE}.{os.getpid()}"
@@ -75,6 +88,15 @@ class Run:
     def sample(self) -> tuple[np.ndarray, np.ndarray]:
         with np.load(self.folder / SAMPLE, allow_pickle=False) as kept:
             return kept["rows"], kept["label"]
+
+
+def commit() -> str | None:
+    """The commit of the checkout that this runs from, with a + behind it where files differ; None without one."""
+    git = ["git", "-C", str(home()), "describe", "--always", "--abbrev=40", "--match=", "--dirty=+"]
+    try:
+        return subprocess.run(git, capture_output=True, text=True, check=True, timeout=10).stdout.strip() or None
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def versions() -> Mapping[str, str]:

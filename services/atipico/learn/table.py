@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ from atipico.errors import Refused, nearest
 from atipico.features.block import Labels
 from atipico.features.plan import Plan
 from atipico.learn.calendar import DAY, Span
+from atipico.learn.progress import Step
 from atipico.learn.recipe import Recipe
 from atipico.registry.jobs import Job
 from atipico.sources.blocks import Blocks
@@ -44,8 +44,8 @@ class Table(NamedTuple):
         return found
 
 
-def table_of(recipe: Recipe, job: Job, file: str, step: Callable[[int], object] = lambda rows: None) -> Table:
-    """The table of a file; `step` gets the size of each block of rows that is done.
+def table_of(recipe: Recipe, job: Job, file: str, step: Step = lambda more, total=None: None) -> Table:
+    """The table of a file; `step` gets the size of each block of rows that is done, and of the file.
 
     Raises Refused when file, job and recipe do not fit together, and for a file without a label.
     """
@@ -87,9 +87,9 @@ def _delay(source: File, job: Job) -> int:
     return max(source.label_delay, job.labels.delay if job.labels else 0)
 
 
-def _features(plan: Plan, blocks: Blocks, matrix: np.ndarray, kept: list[int], step: Callable[[int], object]) -> None:
+def _features(plan: Plan, blocks: Blocks, matrix: np.ndarray, kept: list[int], step: Step) -> None:
     """Write the kept features of all rows, float64 (n, k): what a live job would have made of them, block by block."""
     for block in blocks.of():
         rows = plan.rows(block.times, block.groups, block.columns, Labels(*block.labels))
         matrix[block.rows] = rows.values[:, kept]
-        step(len(rows.values))
+        step(len(rows.values), len(matrix))

@@ -51,7 +51,7 @@ class File:
 
     def __init__(self, file: str, dataset: str | None = None) -> None:
         path = Path(file)
-        self._dataset = d = _named(dataset) if dataset else pick_dataset(path)
+        self._dataset = d = dataset_of(file, dataset)
         types = columns_of(path)
         if missing := [column for column in d.columns() if column not in types]:
             raise Refused(f"{path}: lacks {', '.join(missing)}; it has {', '.join(types)}")
@@ -146,7 +146,10 @@ class File:
         return labels, row
 
 
-def _named(dataset: str) -> Dataset:
+def dataset_of(file: str, dataset: str | None) -> Dataset:
+    """What a file's columns are: as the data set of that name, or path, tells; the one that fits unless given."""
+    if dataset is None:
+        return pick_dataset(Path(file))
     if dataset.endswith(".toml"):
         return read_dataset(Path(dataset))
     folder = home() / "data"

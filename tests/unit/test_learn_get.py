@@ -1,0 +1,194 @@
+"""Getting data: whole and the right ones or not at all, gone on with after a break, clear words when nobody answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from atipico.errors import NotYet, Refused
+from atipico.learn.get import fetch
+from atipico.learn.places import Get
+from atipico.learn.progress import unseen
+
+DATA = b"a,b\n" + b"".join(b"%d,%d\n" % (at, at * at) for at in range(50_000))
+SHA = hashlib.sha256(DATA).hexdigest()
+ARFF = """% a comment
+@relation 'credit card'
+@ATTRIBUTE Time NUMERIC
+@attribute 'the amount' real
+@attribute Class {'0','1'}
+
+@DATA
+0,149.62,'0'
+% another
+1.5,?,'1'
+"""
+
+
+class Far:
+    """A server on this machine. breaks: after so many bytes of each answer the connection ends."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.asked: list[tuple[str, str]] = []  # path, range
+        self.breaks: int | None = None
+        self.ranges = True
+        self.url = ""
+
+
+@pytest.fixture
+def far() -> Iterator[Far]:
+    there = Far()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            wanted = self.headers.get("Range", "")
+            there.asked.append((self.path, wanted))
+            body, status = there.files.get(self.path), 200
+            if body is None:
+                return self.send_error(404)
+            if wanted and there.ranges:
+                body, status = body[int(wanted.removeprefix("bytes=").removesuffix("-")) :], 206
+                if not body:
+                    return self.send_error(416)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: there.breaks])
+
+        def log_message(self, *args: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    there.url = f"http://127.0.0.1:{server.server_address[1]}"
+    threading.Thread(target=lambda: server.serve_forever(0.02), daemon=True).start()
+    yield there
+    server.shutdown()
+    server.server_close()
+
+
+def asked(far: Far, **settings) -> Get:
+    """A `[get]` for /data.csv, whose bytes are DATA unless the test says otherwise."""
+    far.files.setdefault("/data.csv", DATA)
+    return Get.model_validate({"to": "data.csv", "url": f"{far.url}/data.csv", "sha256": SHA, **settings})
+
+
+def get(what: Get, folder: Path) -> bytes:
+    return fetch(what, folder, unseen).read_bytes()
+
+
+def test_a_file_comes_whole_and_leaves_nothing_beside_it(far, tmp_path):
+    assert get(asked(far), tmp_path) == DATA
+    assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
+
+
+def test_where_the_connection_broke_the_next_try_goes_on(far, tmp_path):
+    far.breaks = 100_000
+    with pytest.raises(NotYet, match="the connection broke"):
+        get(asked(far), tmp_path)
+    assert not (tmp_path / "data.csv").exists()
+    far.breaks = None
+
+    assert get(asked(far), tmp_path) == DATA
+
+    assert far.asked == [("/data.csv", ""), ("/data.csv", "bytes=65536-")]  # whole blocks are kept
+
+
+def test_a_server_that_can_not_go_on_is_asked_for_all_of_it(far, tmp_path):
+    far.breaks, far.ranges = 100_000, False
+    with pytest.raises(NotYet):
+        get(asked(far), tmp_path)
+    far.breaks = None
+
+    assert get(asked(far), tmp_path) == DATA
+
+
+def test_the_halves_of_two_files_are_not_taken_for_one(far, tmp_path):
+    far.files["/data.csv"], far.breaks = DATA.replace(b"1", b"7"), 100_000
+    with pytest.raises(NotYet):
+        get(asked(far), tmp_path)
+    far.files["/data.csv"], far.breaks = DATA, None
+
+    assert get(asked(far), tmp_path) == DATA
+
+
+def test_another_file_than_the_one_that_was_meant_is_refused_and_the_old_one_stays(far, tmp_path):
+    (tmp_path / "data.csv").write_bytes(b"old")
+    far.files["/data.csv"] = DATA + b"0,0\n"
+
+    with pytest.raises(Refused, match=f"its sha256 is .*, needed {SHA}"):
+        get(asked(far), tmp_path)
+
+    assert (tmp_path / "data.csv").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
+
+
+def test_no_more_than_is_allowed_is_taken(far, tmp_path):
+    with pytest.raises(Refused, match=f"{len(DATA)} bytes, at most 1024 are taken; raise \\[get\\] most"):
+        get(asked(far, most="1KiB"), tmp_path)
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_not_there_is_refused_and_who_does_not_answer_is_waited_for(far, tmp_path):
+    with pytest.raises(Refused, match="answered 404"):
+        get(asked(far, url=f"{far.url}/other.csv"), tmp_path)
+    with pytest.raises(NotYet, match=r"is this machine online\?.*\nor get it by hand, and give it with --data"):
+        get(asked(far, url="http://127.0.0.1:9/data.csv"), tmp_path)
+
+
+@pytest.mark.parametrize("change", [{}, {"url": "http://x/y"}, {"path": "a", "openml": 3}])
+def test_a_source_is_named_once_and_one_from_the_network_with_its_hash(change):
+    with pytest.raises(ValueError, match=r"needed one of path, url, openml, world|needs the sha256"):
+        Get.model_validate({"to": "data.csv", **change})
+
+
+def test_a_file_of_this_machine_is_copied_when_it_is_the_right_one(tmp_path):
+    (tmp_path / "there.csv").write_bytes(DATA)
+
+    assert get(Get.model_validate({"to": "data.csv", "path": "there.csv", "sha256": SHA}), tmp_path) == DATA
+    with pytest.raises(Refused, match="its sha256 is"):
+        get(Get.model_validate({"to": "data.csv", "path": "there.csv", "sha256": "0" * 64}), tmp_path)
+    with pytest.raises(Refused, match=r"not\.csv is not there"):
+        get(Get.model_validate({"to": "data.csv", "path": "not.csv"}), tmp_path)
+
+
+def described(far: Far, arff: str, **told) -> Get:
+    """Data set 7 of an OpenML on this machine."""
+    far.files["/download/7.arff"] = arff.encode()
+    about = {"url": f"{far.url}/download/7.arff", "md5_checksum": hashlib.md5(arff.encode()).hexdigest(), **told}
+    far.files["/api/v1/json/data/7"] = json.dumps({"data_set_description": {"format": "ARFF", **about}}).encode()
+    return Get.model_validate({"to": "seven.csv", "openml": 7})
+
+
+def test_a_data_set_of_openml_becomes_a_csv(far, tmp_path, monkeypatch):
+    monkeypatch.setenv("ATIPICO_OPENML", far.url)
+
+    rows = get(described(far, ARFF), tmp_path).decode().splitlines()
+
+    assert rows == ["Time,the amount,Class", "0,149.62,0", "1.5,,1"]
+    assert [path.name for path in tmp_path.iterdir()] == ["seven.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arff", "told", "why"),
+    [
+        (ARFF, {"md5_checksum": "0" * 32}, "its md5 is"),
+        (ARFF, {"format": "Sparse_ARFF"}, "only ARFF over HTTP is read"),
+        (ARFF.replace("0,149.62,'0'", "{0 1, 2 '1'}"), {}, "its rows are sparse"),
+        (ARFF.replace("0,149.62,'0'", "0,149.62"), {}, "row 1 has 2 values, needed 3"),
+        ("a,b\n1,2\n", {}, "no line @data"),
+    ],
+)
+def test_what_openml_has_and_is_not_as_told_is_refused(far, tmp_path, monkeypatch, arff, told, why):
+    monkeypatch.setenv("ATIPICO_OPENML", far.url)
+
+    with pytest.raises(Refused, match=why):
+        get(described(far, arff, **told), tmp_path)
+
+    assert not (tmp_path / "seven.csv").exists()

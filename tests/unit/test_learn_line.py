@@ -1,0 +1,169 @@
+"""The stages as a line: each is done when something that it reads has changed, and else skipped."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from atipico.errors import Refused
+from atipico.learn import receipts
+from atipico.learn.receipts import code_of
+from atipico.learn.stages import Learning
+
+RECIPE = """
+name = "small"
+job = "small.toml"
+dataset = "payments"
+suite = "suite.toml"
+[get]
+to = "payments.csv"
+world = { name = "payments", days = 30, customers = 20, terminals = 8 }
+[train]
+warm_up = "2d"
+[[estimator]]
+kind = "logistic_regression"
+[threshold]
+alerts_per_day = 3
+[test]
+days = 3
+k = 5
+"""
+JOB = """
+model = "small"
+stream = "payments"
+clock = "event_time"
+[features]
+amount = "amount"
+ratio = { ratio = "amount", by = "customer", over = "7d" }
+"""
+SUITE = """
+[field.amount]
+type = "float"
+least = 0
+"""
+STAGES = ["get", "validate", "features", "train", "evaluate", "register"]
+
+
+def run(folder: Path, **options) -> dict[str, str]:
+    """`atipico learn all` in a folder: which stages were done, and why."""
+    said: list[str] = []
+    given = {"runs": folder / "runs", "models": folder / "models", "say": said.append}
+    Learning(folder / "learn.toml", **given, **options).all()
+    told = dict(one.split(": ", 1) for one in said if one.split(":")[0] in STAGES)
+    assert list(told) == STAGES or options.get("data")
+    return {stage: why for stage, why in told.items() if not why.startswith("skipped")}
+
+
+def begun(folder: Path) -> Path:
+    """A folder with all that a recipe needs, and nothing made of it."""
+    for name, text in (("learn.toml", RECIPE), ("small.toml", JOB), ("suite.toml", SUITE)):
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory) -> tuple[Path, dict[str, str]]:
+    """A folder in which all was done once, and what that was."""
+    folder = begun(tmp_path_factory.mktemp("first"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        return folder, run(folder)
+
+
+@pytest.fixture
+def done(first, tmp_path) -> Path:
+    """A folder of one's own in which all was done once."""
+    return shutil.copytree(first[0], tmp_path / "done")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_from_nothing_every_stage_is_done_once_and_then_none(first, done):
+    assert list(first[1]) == STAGES
+    assert not run(done)
+    assert [path.name for path in (done / "models" / "small").iterdir()] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "again"),
+    [
+        ("learn.toml", "days = 30", "days = 31", STAGES),
+        ("suite.toml", "least = 0", "least = -1", ["validate"]),
+        ("small.toml", '"7d"', '"5d"', ["features", "train", "evaluate", "register"]),
+        ("small.toml", "model =", "# for tests\nmodel =", []),
+        ("learn.toml", '"2d"', '"3d"', ["train", "evaluate", "register"]),
+        ("learn.toml", "k = 5", "k = 4", ["evaluate", "register"]),
+    ],
+)
+def test_what_changes_is_done_again_with_all_that_follows_from_it(done, file, old, new, again):
+    edit(done / file, old, new)
+
+    assert list(run(done)) == again
+    assert not run(done)
+
+
+def test_what_is_not_there_any_more_as_it_was_written_is_made_again(done):
+    (done / "runs/small/stages/features.npz").write_bytes(b"half")
+    next((done / "runs/small").glob("2*/importance.png")).unlink()
+
+    again = run(done)
+
+    assert again == {
+        "features": "features.npz is not as it was",
+        "evaluate": "importance.png is not as it was",
+    }
+
+
+def test_a_stage_that_is_forced_is_done_again_with_all_that_follows_from_it(done):
+    assert list(run(done, force=["train"])) == ["train", "evaluate", "register"]
+    assert not run(done)
+
+
+def test_no_other_stage_gets_what_is_not_there(tmp_path):
+    learning = Learning(begun(tmp_path) / "learn.toml", runs=tmp_path / "runs", models=tmp_path / "models")
+
+    with pytest.raises(Refused, match=r"payments.csv is not there yet; get it: atipico learn get -f"):
+        learning.train()
+
+    assert not (tmp_path / "payments.csv").exists()
+    assert not list((tmp_path / "runs").rglob("run.json"))
+
+
+def test_a_bad_batch_stops_the_line_with_its_rows_and_nothing_is_made_of_it(first, tmp_path):
+    good, bad = first[0] / "payments.csv", tmp_path / "bad.csv"
+    amount = "* REPLACE (CASE WHEN transaction_id % 100 = 7 THEN -1 ELSE amount END AS amount)"
+    duckdb.sql(f"COPY (SELECT {amount} FROM read_csv('{good}')) TO '{bad}' (HEADER)")
+    learning = Learning(begun(tmp_path) / "learn.toml", str(bad), runs=tmp_path / "runs")
+
+    with pytest.raises(Refused, match=r"amount: expected at least 0; found -1.* in \d+ rows\n    row \d+: .*amount=-1"):
+        learning.features()
+
+    stages = tmp_path / "runs/small/stages"
+    assert [path.name for path in stages.iterdir()] == ["data.html"]
+    Learning(tmp_path / "learn.toml", str(good), runs=tmp_path / "runs").features()  # the control
+    assert (stages / "features.npz").is_file()
+
+
+def test_the_code_that_counts_is_a_module_and_all_that_it_imports(tmp_path, monkeypatch):
+    package = tmp_path / "house"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "a.py").write_text("def late():\n    from house.b import one\n")
+    (package / "b.py").write_text("one = 1\n")
+    (package / "c.py").write_text("import house.a\n")
+    monkeypatch.setattr(receipts, "PACKAGE", package)
+    before = code_of("house.a")
+
+    (package / "c.py").write_text("import house.a, house.b\n")
+    not_imported = code_of("house.a")
+    (package / "b.py").write_text("one = 2\n")
+
+    assert not_imported == before
+    assert code_of("house.a") != before
