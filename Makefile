@@ -34,14 +34,15 @@ dashboards: ## write the dashboards of Grafana anew (compose/grafana/dashboards)
 
 requirements: ## compile the pins again, newest first (CONSTRAINTS=FILE holds some back)
 	./setup.sh requirements-dev.txt
-	rm -f requirements.txt requirements-lab.txt requirements-dev.txt
+	rm -f requirements.txt requirements-lab.txt requirements-learn.txt requirements-dev.txt
 	$(COMPILE) $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) pyproject.toml --extra learn --extra lab --group dev -o requirements-dev.txt
 	$(COMPILE) -c requirements-dev.txt pyproject.toml -o requirements.txt
 	$(COMPILE) -c requirements-dev.txt pyproject.toml --extra lab -o requirements-lab.txt
+	$(COMPILE) -c requirements-dev.txt pyproject.toml --extra learn -o requirements-learn.txt
 
 audit: ## ask the advisory service about every pin in requirements*.txt (needs the network)
 	./setup.sh requirements-dev.txt
-	.venv/bin/python .ci/audit.py requirements.txt requirements-lab.txt requirements-dev.txt
+	.venv/bin/python .ci/audit.py requirements.txt requirements-lab.txt requirements-learn.txt requirements-dev.txt
 
 fixtures: ## keep a file of each kind that this version writes, for the tests of later ones
 	./setup.sh requirements-dev.txt

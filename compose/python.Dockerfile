@@ -11,6 +11,10 @@ FROM packages AS lab-packages
 COPY requirements-lab.txt /build/
 RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check -r /build/requirements-lab.txt
 
+FROM packages AS learn-packages
+COPY requirements-learn.txt /build/
+RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check -r /build/requirements-learn.txt
+
 # Our own code comes last: a change of it costs one small layer.
 FROM python:3.11-slim-bookworm AS code
 COPY services /opt/services
@@ -43,3 +47,14 @@ COPY models /atipico/models
 COPY notebooks /atipico/notebooks
 COPY --from=code /opt/services /opt/services
 CMD ["lab"]
+
+# As SageMaker runs it (docs/sagemaker.md): docker run IMAGE train|serve. Its folders belong to root.
+FROM bare AS sagemaker
+COPY --from=learn-packages /opt/atipico /opt/atipico
+COPY jobs /atipico/jobs
+COPY data /atipico/data
+COPY --from=code /opt/services /opt/services
+USER 0:0
+EXPOSE 8080
+ENTRYPOINT ["atipico", "sagemaker"]
+CMD ["serve"]

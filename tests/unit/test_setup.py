@@ -100,7 +100,7 @@ def test_all_requirements_pin_the_same_versions():
 
 
 def test_the_pins_name_versions_and_no_place():
-    for name in ("requirements.txt", "requirements-lab.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-lab.txt", "requirements-learn.txt", "requirements-dev.txt"):
         for line in (HOUSE / name).read_text().splitlines():
             assert re.fullmatch(r"[a-z0-9-]+==[^/]+", line), f"{name}: {line}"
 

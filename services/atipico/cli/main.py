@@ -27,6 +27,7 @@ from atipico.cli import (
     new,
     parts,
     replay,
+    sagemaker,
     score,
     stack,
     status,
@@ -54,7 +55,7 @@ def everywhere(
 
 
 _STACK, _JOBS = (stack, status, logs, doctor), (apply, score, replay, explain, label, evaluate)
-for noun in (*_STACK, *_JOBS, grafana, data, learn, model, new, backup, parts):
+for noun in (*_STACK, *_JOBS, grafana, data, learn, model, new, backup, sagemaker, parts):
     noun.add_to(app)
 
 

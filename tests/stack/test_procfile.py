@@ -1,0 +1,58 @@
+"""Each line of the Procfile starts by itself and does what it is there for, under honcho."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from running_store import RunningStore, free_port
+from waiting import until
+
+HOUSE = Path(__file__).parents[2]
+LINES = [line.split(":")[0] for line in (HOUSE / "Procfile").read_text().splitlines() if line and line[0] != "#"]
+
+
+class Honcho:
+    """The whole Procfile; a line's port is the first one and 100 more for each line before it."""
+
+    def __init__(self, folder: Path, store: str) -> None:
+        self.first, self.said = free_port() % 40000 + 20000, folder / "honcho.log"
+        env = {**os.environ, "ATIPICO_RUN": str(folder / "run"), "ATIPICO_STORE_URL": store, "OMP_NUM_THREADS": "1"}
+        env |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        command = [sys.executable, "-m", "honcho", "-f", str(HOUSE / "Procfile"), "start", "-p", str(self.first)]
+        with self.said.open("wb") as said:
+            self.process = subprocess.Popen(command, cwd=HOUSE, env=env, stdout=said, stderr=said)
+
+    def answers(self, line: str) -> bool:
+        try:
+            return requests.get(f"http://127.0.0.1:{self.first + 100 * LINES.index(line)}/ping", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = RunningStore(tmp_path).start()
+    requests.post(f"{store.url}/query?q=CREATE+DATABASE+atipico", timeout=10)
+    yield store
+    store.stop()
+
+
+def test_each_line_of_the_procfile_starts_and_answers_and_ends_when_it_is_told_to(tmp_path, store):
+    honcho = Honcho(tmp_path, store.url)
+    try:
+        until(lambda: honcho.answers("web") and honcho.answers("page"))
+        until(lambda: store.query("SELECT count(amount) FROM payments"))
+    finally:
+        honcho.process.send_signal(signal.SIGTERM)
+        honcho.process.wait(30)
+
+    assert LINES == ["web", "page", "generator"]
+    assert not honcho.answers("web")
+    assert not honcho.answers("page")
