@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from atipico.cli.learn import app
 from atipico.errors import Refused
 from atipico.learn import tuning
 from atipico.learn.calendar import DAY, Span
@@ -301,11 +303,18 @@ key = "customer"
 """
 
 
-def test_the_best_values_become_a_recipe_beside_the_old_one_and_pictures(tmp_path):
-    make_file(tmp_path / "payments.parquet", days=40, customers=150, terminals=60)
+@pytest.fixture(scope="module")
+def payments(tmp_path_factory) -> Path:
+    file = tmp_path_factory.mktemp("payments") / "payments.parquet"
+    make_file(file, days=40, customers=150, terminals=60)
+    return file
+
+
+def test_the_best_values_become_a_recipe_beside_the_old_one_and_pictures(payments, tmp_path):
     file = tmp_path / "learn.toml"
     file.write_text(LEARN)
-    learning = Learning(file, str(tmp_path / "payments.parquet"), runs=tmp_path / "runs", say=lambda line: None)
+    said: list[str] = []
+    learning = Learning(file, str(payments), runs=tmp_path / "runs", say=said.append)
 
     tuned = tune(learning)
 
@@ -319,6 +328,19 @@ def test_the_best_values_become_a_recipe_beside_the_old_one_and_pictures(tmp_pat
     assert (written.train, written.test) == (learning.recipe.train, learning.recipe.test)
     assert {path.name for path in tuned.folder.iterdir()} == {"study.sqlite", "search.png", "parameters.png"}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in tuned.folder.glob("*.png"))
+    assert f"average precision {tuned.found.best.score:.4f}, num_leaves" in said[-1]
+
+
+def test_the_command_prints_where_the_tuned_recipe_is_and_that_one_trains(payments, tmp_path):
+    file, runs = tmp_path / "learn.toml", ["--runs", str(tmp_path / "runs")]
+    file.write_text(LEARN.replace("hyperopt", "optuna"))
+
+    tuned = CliRunner().invoke(app, ["tune", "-f", str(file), "--data", str(payments), *runs])
+    trained = CliRunner().invoke(app, ["train", "-f", tuned.stdout.strip(), "--data", str(payments), *runs])
+
+    assert tuned.exit_code == 0
+    assert tuned.stdout == f"{tmp_path / 'learn.tuned.toml'}\n"
+    assert trained.exit_code == 0
 
 
 def test_a_recipe_written_as_toml_is_the_same_recipe():

@@ -112,6 +112,18 @@ def train(
         print(learning.train().folder)
 
 
+@app.command("tune")
+def tune(file: File, data: Data = None, since: From = None, to: To = None, runs: Runs = None) -> None:
+    """Search the parameters that FILE.toml lets be searched.
+
+    Writes the best into FILE.tuned.toml beside it, and pictures; one that was stopped goes on.
+    """
+    with _learning(file, data, since, to, runs) as learning:
+        from atipico.learn.tuned import tune as search
+
+        print(search(learning).recipe)
+
+
 @app.command("evaluate")
 def evaluate(
     file: File,

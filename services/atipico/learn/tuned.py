@@ -9,7 +9,8 @@ import orjson
 
 from atipico.learn import tuning, tuning_plots
 from atipico.learn.recipe import Recipe, read_recipe
-from atipico.learn.tuning import Found, Tell
+from atipico.learn.searchers import Trial
+from atipico.learn.tuning import Found
 
 if TYPE_CHECKING:
     from atipico.learn.stages import Learning
@@ -23,12 +24,19 @@ class Tuned(NamedTuple):
     recipe: Path
 
 
-def tune(learning: Learning, tell: Tell = lambda trial, best: None) -> Tuned:
+def tune(learning: Learning) -> Tuned:
     """Search what the recipe lets search; a search that was stopped goes on."""
-    recipe = learning.recipe
+    recipe, table = learning.recipe, learning.table()
     folder = learning.runs / recipe.name / f"tune-{recipe.train.tune.kind}"
     folder.mkdir(parents=True, exist_ok=True)
-    found = tuning.search(recipe, learning.table(), folder / "study.sqlite", tell)
+    with learning.bar("trials") as step:
+
+        def tell(trial: Trial, best: Trial | None) -> None:
+            step(1, recipe.train.tune.trials)
+            if trial is best:
+                learning.say(f"  trial {trial.number}: average precision {trial.score:.4f}, {_shown(trial)}")
+
+        found = tuning.search(recipe, table, folder / "study.sqlite", tell)
     tuning_plots.draw(folder, recipe.train.tune.kind, found.trials, tuning.space_of(recipe))
     written = learning.file.with_name(f"{learning.file.stem}.tuned.toml")
     best = tuning.with_values(read_recipe(learning.file), found.best.values)
@@ -36,6 +44,11 @@ def tune(learning: Learning, tell: Tell = lambda trial, best: None) -> Tuned:
     text += f"{recipe.train.tune.kind}: average precision {found.best.score:.4f} on {recipe.train.tune.folds} folds.\n"
     written.write_text(text + toml_of(best), encoding="utf-8")
     return Tuned(found, folder, written)
+
+
+def _shown(trial: Trial) -> str:
+    values = {name: f"{one:.4g}" if isinstance(one, float) else one for name, one in trial.values.items()}
+    return ", ".join(f"{name.split('.', 1)[1]} {one}" for name, one in values.items())
 
 
 def toml_of(recipe: Recipe) -> str:

@@ -105,7 +105,8 @@ class _Search:
         cores = estimators.threads()
         self._jobs = min(recipe.train.tune.jobs, cores)
         self._threads = max(1, cores // self._jobs)
-        self._left = recipe.train.tune.trials - len(searcher.trials())
+        self._trials = searcher.trials()
+        self._left = recipe.train.tune.trials - len(self._trials)
         self._lock, self._stop = Lock(), Event()
 
     def run(self) -> None:
@@ -130,7 +131,8 @@ class _Search:
                 return
             with self._lock:
                 self._searcher.tell(trial)
-                self._tell(trial, best_of(self._searcher.trials()))
+                self._trials.append(trial)
+                self._tell(trial, best_of(self._trials))
 
     def _tried(self, number: int, values: dict[str, Value]) -> Trial | None:
         """None where the search was stopped in its midst."""
