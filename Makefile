@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down check lint test fuzz dashboards fixtures requirements clean
+.PHONY: help up down check lint test fuzz notebooks dashboards fixtures requirements clean
 UV = $(shell command -v uv || echo .venv/bin/uv)
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 
@@ -28,6 +28,11 @@ test: ## the tests alone
 fuzz: ## look for inputs that break a parser (MINUTES=10, TARGETS="lines influxql", KEEP=1 adds to the corpus)
 	./setup.sh requirements-dev.txt
 	cd tests && PYTHONPATH=.:../services ../.venv/bin/python -m fuzz.run --minutes $(or $(MINUTES),10) $(if $(KEEP),--keep) $(TARGETS)
+
+notebooks: ## run the course against a stack of its own and write it as PDF (notebooks/pdf)
+	./setup.sh requirements-dev.txt
+	./up.sh
+	.venv/bin/atipico notebooks pdf; did=$$?; ./down.sh; exit $$did
 
 dashboards: ## write the dashboards of Grafana anew (compose/grafana/dashboards)
 	.venv/bin/atipico grafana write compose/grafana/dashboards

@@ -15,7 +15,7 @@ from atipico.learn.course import SMALL, material
 from atipico.learn.recipe import changed, read_recipe
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-PICTURES = {"03-tuning": 4, "04-ensembles": 4}
+PICTURES = {"01-look": 5, "02-prepare": 4, "03-tuning": 4, "04-ensembles": 4}
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from atipico.cli import (
     logs,
     model,
     new,
+    notebooks,
     parts,
     replay,
     sagemaker,
@@ -55,7 +56,8 @@ def everywhere(
 
 
 _STACK, _JOBS = (stack, status, logs, doctor), (apply, score, replay, explain, label, evaluate)
-for noun in (*_STACK, *_JOBS, grafana, data, learn, model, new, backup, sagemaker, parts):
+_MAKING = (grafana, data, learn, model, notebooks, new, backup)
+for noun in (*_STACK, *_JOBS, *_MAKING, sagemaker, parts):
     noun.add_to(app)
 
 
