@@ -37,6 +37,7 @@ from atipico.learn import tuning, tuning_plots
 from atipico.learn.course import material
 from atipico.learn.judge import tried
 from atipico.learn.recipe import changed
+from atipico.learn.space import space_of
 from atipico.learn.split import split
 from atipico.learn.stages import Learning
 from atipico.learn.tuned import toml_of
@@ -164,7 +165,7 @@ pd.DataFrame(
 
 # %%
 figure = plt.figure(figsize=(10, 6), layout="constrained")
-tuning_plots.parameters(figure, found["optuna"].trials, tuning.space_of(recipe))
+tuning_plots.parameters(figure, found["optuna"].trials, space_of(recipe))
 
 # %% [markdown]
 # ## 5. Does it hold?

@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from atipico.learn import estimators, fit, quality, threshold
 from atipico.learn.calendar import DAY, Span
 from atipico.learn.ensembles import Ensemble
+from atipico.learn.kinds import KINDS
 from atipico.learn.plots import importance
 from atipico.learn.recipe import Recipe
 from atipico.learn.split import Split, judged, known_keys, split, trains
@@ -209,7 +210,7 @@ def test_a_part_of_the_usual_rows_is_the_same_part_when_rows_come_behind_them():
     assert fit.weights(recipe(), rows, made, training) is None
 
 
-@pytest.mark.parametrize("kind", estimators.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_estimator_is_trained_written_and_read_back_to_the_same_scores(kind, tmp_path):
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(800, 4)) * [1, 100, 0.01, 5]

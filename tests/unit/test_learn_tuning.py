@@ -18,11 +18,12 @@ from atipico.learn.ensembles import Member
 from atipico.learn.fit import fit
 from atipico.learn.methods import Between, Choices
 from atipico.learn.recipe import Recipe, read_recipe
-from atipico.learn.searchers import SEARCHERS, Trial
+from atipico.learn.searcher import Trial
 from atipico.learn.split import split, trains
 from atipico.learn.stages import Learning
 from atipico.learn.table import Table
 from atipico.learn.tuned import toml_of, tune
+from atipico.learn.tuning import SEARCHERS
 from atipico.sources.payments_file import make_file
 from trained import Remembers
 

@@ -9,7 +9,8 @@ import orjson
 
 from atipico.learn import tuning, tuning_plots
 from atipico.learn.recipe import Recipe, read_recipe
-from atipico.learn.searchers import Trial
+from atipico.learn.searcher import Trial
+from atipico.learn.space import space_of, with_values
 from atipico.learn.tuning import Found
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ def tune(learning: Learning) -> Tuned:
                 learning.say(f"  trial {trial.number}: average precision {trial.score:.4f}, {_shown(trial)}")
 
         found = tuning.search(recipe, table, folder / "study.sqlite", tell)
-    tuning_plots.draw(folder, recipe.train.tune.kind, found.trials, tuning.space_of(recipe))
+    tuning_plots.draw(folder, recipe.train.tune.kind, found.trials, space_of(recipe))
     written = learning.file.with_name(f"{learning.file.stem}.tuned.toml")
-    best = tuning.with_values(read_recipe(learning.file), found.best.values)
+    best = with_values(read_recipe(learning.file), found.best.values)
     text = f"# {learning.file.name} with what was found by trial {found.best.number} of {len(found.trials)}, "
     text += f"{recipe.train.tune.kind}: average precision {found.best.score:.4f} on {recipe.train.tune.folds} folds.\n"
     written.write_text(text + toml_of(best), encoding="utf-8")

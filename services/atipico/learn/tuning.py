@@ -13,17 +13,22 @@ from typing import NamedTuple
 from atipico.errors import Refused
 from atipico.learn import estimators
 from atipico.learn.judge import tried
-from atipico.learn.methods import Between, Choices
+from atipico.learn.kinds import threads
 from atipico.learn.recipe import Recipe
-from atipico.learn.searchers import SEARCHERS, Searcher, Trial, Value
+from atipico.learn.search_hyperopt import Hyperopt
+from atipico.learn.search_optuna import Optuna
+from atipico.learn.searcher import Searcher, Trial, Value
+from atipico.learn.space import given, lowest, space_of, with_values
 from atipico.learn.split import Split, ends_at, judged, split, waits
 from atipico.learn.table import Table
+
+SEARCHERS: Mapping[str, type[Optuna] | type[Hyperopt]] = {"optuna": Optuna, "hyperopt": Hyperopt}
 
 Tell = Callable[[Trial, "Trial | None"], object]
 
 
 class Found(NamedTuple):
-    """best: None where no trial came to its end. recipe: with the best values, and nothing left to search."""
+    """recipe: with the values of the best trial, and nothing left to search."""
 
     trials: list[Trial]
     best: Trial
@@ -50,37 +55,16 @@ def folds_of(recipe: Recipe, table: Table) -> list[Split]:
     return found
 
 
-def space_of(recipe: Recipe) -> dict[str, Between | Choices]:
-    """All that the recipe lets search, by the number and kind of the estimator and the parameter's name."""
-    found = {_key(at, one.kind, name): of for at, one in enumerate(recipe.estimator) for name, of in one.search.items()}
-    if not found:
-        raise Refused(
-            "nothing to search: an [[estimator]] needs [estimator.search], with lines such as "
-            "num_leaves = { low = 7, high = 63 }"
-        )
-    return found
-
-
-def with_values(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
-    """The recipe with these values as parameters, and without a search."""
-    made = []
-    for at, one in enumerate(recipe.estimator):
-        found = {name: values[_key(at, one.kind, name)] for name in one.search}
-        made.append(type(one).model_validate({**one.model_dump(exclude={"search"}, exclude_unset=True), **found}))
-    return recipe.model_copy(update={"estimator": tuple(made)})
-
-
 def search(recipe: Recipe, table: Table, file: Path, tell: Tell = lambda trial, best: None) -> Found:
     """Try values until there are train.tune.trials; those that `file` remembers of the same search are not tried again.
 
     tell: gets each trial that ends, and the best so far. Raises Refused when no trial came to its end.
     """
     told, space, folds = recipe.train.tune, space_of(recipe), folds_of(recipe, table)
-    first = with_values(recipe, _some(space))
-    estimators.members_of(first)  # a parameter that there is not is refused before anything is tried
+    estimators.members_of(with_values(recipe, lowest(space)))  # refuses an unknown parameter before anything is tried
     try:
         searcher = SEARCHERS[told.kind](
-            file, _question(recipe, table), space, _given(recipe, space), told.seed, told.prune
+            file, _question(recipe, table), space, given(recipe, space), told.seed, told.prune
         )
     except ImportError as error:
         raise Refused(f"train.tune needs {error.name}; pip install 'atipico[learn]'") from error
@@ -102,7 +86,7 @@ class _Search:
 
     def __init__(self, recipe: Recipe, table: Table, folds: list[Split], searcher: Searcher, tell: Tell) -> None:
         self._recipe, self._table, self._folds, self._searcher, self._tell = recipe, table, folds, searcher, tell
-        cores = estimators.threads()
+        cores = threads()
         self._jobs = min(recipe.train.tune.jobs, cores)
         self._threads = max(1, cores // self._jobs)
         self._trials = searcher.trials()
@@ -157,35 +141,6 @@ class _Search:
                 member.estimator.set_params(n_jobs=self._threads)
         _, found = tried(recipe, self._table, fold, members)
         return float(found.told["average"]["average_precision"])
-
-
-def _key(at: int, kind: str, name: str) -> str:
-    return f"{at + 1}-{kind}.{name}"
-
-
-def _some(space: Mapping[str, Between | Choices]) -> dict[str, Value]:
-    return {key: of.choices[0] if isinstance(of, Choices) else of.low for key, of in space.items()}
-
-
-def _given(recipe: Recipe, space: Mapping[str, Between | Choices]) -> dict[str, Value]:
-    """What the recipe itself has for all that is searched, to be tried first; nothing unless all of it can be."""
-    given = {
-        _key(at, one.kind, name): one.parameters[name]
-        for at, one in enumerate(recipe.estimator)
-        for name in one.search
-        if name in one.parameters
-    }
-    inside = given.keys() == space.keys() and all(_inside(of, given[key]) for key, of in space.items())
-    return given if inside else {}
-
-
-def _inside(of: Between | Choices, value: Value) -> bool:
-    if isinstance(of, Choices):
-        return value in of.choices
-    if isinstance(value, bool | str) or not of.low <= value <= of.high:
-        return False
-    steps = (value - of.low) / of.step if of.step else 0.0
-    return abs(steps - round(steps)) < 1e-9 and (not of.whole or isinstance(value, int))
 
 
 def _question(recipe: Recipe, table: Table) -> str:

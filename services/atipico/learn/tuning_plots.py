@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from atipico.learn.methods import Choices
-from atipico.learn.searchers import Space, Trial
+from atipico.learn.searcher import Space, Trial
 from atipico.learn.split import Split
 
 SCORE = "average precision, mean of the folds"
