@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down check lint test fuzz notebooks dashboards fixtures requirements clean
+.PHONY: help up down check lint test fuzz notebooks dashboards kubernetes fixtures requirements clean
 UV = $(shell command -v uv || echo .venv/bin/uv)
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 
@@ -48,6 +48,10 @@ requirements: ## compile the pins again, newest first (CONSTRAINTS=FILE holds so
 audit: ## ask the advisory service about every pin in requirements*.txt (needs the network)
 	./setup.sh requirements-dev.txt
 	.venv/bin/python .ci/audit.py requirements.txt requirements-lab.txt requirements-learn.txt requirements-dev.txt
+
+kubernetes: ## write the manifests for Kubernetes anew (compose/kubernetes)
+	./setup.sh requirements-dev.txt
+	.venv/bin/python compose/kubernetes/make.py
 
 fixtures: ## keep a file of each kind that this version writes, for the tests of later ones
 	./setup.sh requirements-dev.txt
