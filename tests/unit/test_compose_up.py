@@ -69,9 +69,28 @@ def test_what_is_missing_is_told_with_its_cure(machine, tmp_path, commands, told
     assert not (tmp_path / "compose" / ".env").exists()
 
 
+def compose(config: str) -> str:
+    """A docker-compose that has this configuration, and says what else it is asked for."""
+    return f'case $1 in version) ;; config) echo "{config}";; *) echo "$@" > "$0.asked"; echo "$@"; exit 1;; esac'
+
+
+def test_services_with_profiles_are_started_when_they_are_asked_for_alone(machine):
+    grafana = "services:\n  grafana:\n    image: x\n    profiles:\n    - pages\n"
+    machine.command("docker", docker(f"echo '{ENOUGH}'"))
+    machine.command("docker-compose", compose(grafana + "  page:\n    image: y\nvolumes:\n  v: {}"))
+    ports = {"GRAFANA_PORT": "0", "PAGE_PORT": "0"}
+
+    unasked, asked = machine("up", "docker", **ports), machine("up", "docker", "--only", "grafana", **ports)
+    unknown = machine("up", "docker", "--only", "v", **ports)
+
+    assert unasked.stderr.splitlines()[-1].endswith(": build page")
+    assert asked.stderr.splitlines()[-1].endswith(": build grafana")
+    assert "there are grafana, page" in unknown.stderr
+
+
 def test_a_port_that_is_taken_is_told_before_anything_is_built(machine, tmp_path):
     machine.command("docker", docker(f"echo '{ENOUGH}'"))
-    machine.command("docker-compose", 'case $1 in version) ;; config) echo grafana;; *) echo $1 >> "$0.did";; esac')
+    machine.command("docker-compose", compose("services:\n  grafana:\n    image: x"))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -82,7 +101,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_built(machine, tmp_path
     assert done.returncode == 1
     assert f"127.0.0.1:{port} is taken" in done.stderr
     assert "change GRAFANA_PORT in compose/.env" in done.stderr
-    assert not (tmp_path / "bin" / "docker-compose.did").exists()
+    assert not (tmp_path / "bin" / "docker-compose.asked").exists()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -74,8 +75,11 @@ class Project:
         """What Compose answers. Raises Refused with the end of what it said, NotYet when that takes too long."""
         return _said([*self._command, *words], within_s, self._folder, self._values)
 
-    def services(self) -> list[str]:
-        return self.do("config", "--services").split()
+    def services(self) -> dict[str, bool]:
+        """Its services -> whether `up` starts them unasked: one with profiles stays out."""
+        section = re.search(r"^services:\n(.*?)(?=^\S|\Z)", self.do("config"), re.MULTILINE | re.DOTALL)
+        blocks = re.split(r"^  (?=\w)", section[1], flags=re.MULTILINE)[1:] if section else []
+        return {block.partition(":")[0]: not re.search(r"^    profiles:", block, re.MULTILINE) for block in blocks}
 
     def containers(self) -> dict[str, Container]:
         """Its containers by service, also those that ended."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,11 +99,11 @@ def _host(values: dict[str, str]) -> str:
     return "127.0.0.1" if bound in ("", "0.0.0.0") else bound  # noqa: S104 - what was chosen is looked at, not bound
 
 
-def _wanted(there: Sequence[str], only: Sequence[str]) -> list[str]:
+def _wanted(there: Mapping[str, bool], only: Sequence[str]) -> list[str]:
     for name in only:
         if name not in there:
             raise Refused(f"no service {name!r}{nearest(name, there)}; there are {', '.join(sorted(there))}")
-    return [name for name in there if not only or name in only]
+    return [name for name, unasked in there.items() if (name in only if only else unasked)]
 
 
 def _refuse_busy(project: Project, wanted: Sequence[str], values: dict[str, str]) -> None:
