@@ -1,4 +1,5 @@
-# Our services (target `services`), and JupyterLab with the package (target `lab`).
+# Our services (target `services`), and JupyterLab with the package (target `lab`). Builders that know no other way build
+# all that stands before a target: what fewer need stands later.
 # ./up.sh docker builds both; by hand, from the folder above: docker build -f compose/python.Dockerfile --target services .
 # They run as any user whose group is 0: what the parts write belongs to that group.
 FROM python:3.11-slim-bookworm AS packages
@@ -6,14 +7,6 @@ RUN python -m venv --without-pip /opt/atipico
 COPY requirements.txt /build/
 RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check -r /build/requirements.txt \
     && find /opt/atipico -type d -name tests -prune -exec rm -rf {} +
-
-FROM packages AS lab-packages
-COPY requirements-lab.txt /build/
-RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check -r /build/requirements-lab.txt
-
-FROM packages AS learn-packages
-COPY requirements-learn.txt /build/
-RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check -r /build/requirements-learn.txt
 
 # Our own code comes last: a change of it costs one small layer.
 FROM python:3.11-slim-bookworm AS code
@@ -40,6 +33,10 @@ COPY jobs /atipico/jobs
 COPY models /atipico/models
 COPY --from=code /opt/services /opt/services
 
+FROM packages AS lab-packages
+COPY requirements-lab.txt /build/
+RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check -r /build/requirements-lab.txt
+
 FROM bare AS lab
 COPY --from=lab-packages /opt/atipico /opt/atipico
 COPY jobs /atipico/jobs
@@ -47,6 +44,10 @@ COPY models /atipico/models
 COPY notebooks /atipico/notebooks
 COPY --from=code /opt/services /opt/services
 CMD ["lab"]
+
+FROM packages AS learn-packages
+COPY requirements-learn.txt /build/
+RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check -r /build/requirements-learn.txt
 
 # As SageMaker runs it (docs/sagemaker.md): docker run IMAGE train|serve. Its folders belong to root.
 FROM bare AS sagemaker
