@@ -62,9 +62,9 @@ def test_ports_are_those_of_this_machine_alone_and_stand_once():
     values = defaults()
     published = [port for file in OVERLAYS for one in services(file).values() for port in one.get("ports", [])]
 
-    found = [re.fullmatch(r"\$\{ATIPICO_BIND\}:\$\{(\w+_PORT)\}:\d+", port) for port in published]
+    found = [re.fullmatch(r"\$\{(?:ATIPICO|NGINX)_BIND\}:\$\{(\w+_PORT)\}:\d+", port) for port in published]
 
-    assert values["ATIPICO_BIND"] == "127.0.0.1"
+    assert values["ATIPICO_BIND"] == values["NGINX_BIND"] == "127.0.0.1"
     assert all(found)
     assert sorted(one[1] for one in found) == sorted(name for name in values if name.endswith("_PORT"))
     assert len({values[one[1]] for one in found}) == len(found)

@@ -30,6 +30,8 @@ WITHOUT_ARROW = {"lab"}  # parts of the stack that samples do not go through
 SEEN_ELSEWHERE = {  # command -> why it is not typed here
     "./up.sh": "typed before the others are, by the fixture `running`",
     "./down.sh": "typed by it at the end",
+    "./up.sh docker": "needs Docker; tests/compose/test_containers.py does it where that is asked for",
+    "./up.sh docker --only influxdb,grafana": "the same",
     "./test.sh": "what runs this very test",
     "./test.sh tests/unit -k name": "the same",
     "make audit": "needs the network; test_audit.py tries what it does with the answer",

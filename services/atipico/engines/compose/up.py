@@ -88,14 +88,18 @@ def addresses(values: dict[str, str], services: Sequence[str]) -> list[Address]:
     """Where services answer that have a port of this machine."""
     scheme = {"nginx": "https"}
     return [
-        Address(name, f"{scheme.get(name, 'http')}://{_host(values)}:{values[PORTS[name]]}", WHO.get(name, ""))
+        Address(name, f"{scheme.get(name, 'http')}://{_host(values, name)}:{values[PORTS[name]]}", WHO.get(name, ""))
         for name in services
         if name in PORTS
     ]
 
 
-def _host(values: dict[str, str]) -> str:
-    bound = values["ATIPICO_BIND"]
+def _bound(values: dict[str, str], service: str) -> str:
+    return values["NGINX_BIND" if service == "nginx" else "ATIPICO_BIND"]
+
+
+def _host(values: dict[str, str], service: str) -> str:
+    bound = _bound(values, service)
     return "127.0.0.1" if bound in ("", "0.0.0.0") else bound  # noqa: S104 - what was chosen is looked at, not bound
 
 
@@ -112,7 +116,7 @@ def _refuse_busy(project: Project, wanted: Sequence[str], values: dict[str, str]
         if name not in PORTS or int(port := values[PORTS[name]]) in ours:
             continue
         try:
-            refuse_busy_port(name, values["ATIPICO_BIND"], int(port))
+            refuse_busy_port(name, _bound(values, name), int(port))
         except Refused as error:
             told = str(error).partition("; ")[0]
             raise Refused(
@@ -140,7 +144,7 @@ def _await_score(values: dict[str, str], began_ns: int) -> None:
     deadline = time.monotonic() + _UP_S
     login = ("admin", values["GRAFANA_PASSWORD"])
     cure = "is GRAFANA_PASSWORD in compose/.env that of its first start? (docs/real-stack.md)"
-    grafana = Server("Grafana", f"http://{_host(values)}:{values['GRAFANA_PORT']}", login, 10.0, cure)
+    grafana = Server("Grafana", f"http://{_host(values, 'grafana')}:{values['GRAFANA_PORT']}", login, 10.0, cure)
     while True:
         try:
             if shows_a_score(grafana, began_ns, time.time_ns()):
