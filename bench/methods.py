@@ -23,9 +23,9 @@ import numpy as np  # noqa: E402
 
 from atipico.config import home  # noqa: E402
 from atipico.learn.judge import tried  # noqa: E402
+from atipico.learn.prepared import find_job  # noqa: E402
 from atipico.learn.recipe import Recipe, changed, read_recipe  # noqa: E402
 from atipico.learn.split import split  # noqa: E402
-from atipico.learn.stages import find_job  # noqa: E402
 from atipico.learn.table import Table, table_of  # noqa: E402
 from atipico.learn.tuning import search  # noqa: E402
 
