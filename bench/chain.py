@@ -2,8 +2,10 @@
 
     .venv/bin/python bench/chain.py
     .venv/bin/python bench/chain.py --points 200000 --fields 30 --json
+    ATIPICO_REAL=FOLDER .venv/bin/python bench/chain.py --real --points 40000 --fields 30 --trees 100
 
-Both chains are store, host, agent and classifier as processes; store and host are ours in both. The naive agent
+Both chains are store, host, agent and classifier as processes; store and host are ours in both, or with --real both
+InfluxDB and Kapacitor (see tests/real/README.md). The naive agent
 reads a byte at a time and posts each sample by itself with `requests`; the naive classifier is Flask's own server
 calling scikit-learn's `predict`. Its model is a forest of the same shape as ours, fitted on the sample's own
 fields: it is spared the windows that ours keeps. Repetitions alternate and ratios are taken inside each.
@@ -19,10 +21,11 @@ import tempfile
 from pathlib import Path
 
 from load import Payments
-from measure import Heap, Latency, heap, latency
+from measure import Latency, cores, heap, latency
 from naive import forest
 from running import Chain
 from table import Repetition, plain, show
+from wide import register_wider
 
 from atipico.errors import AtipicoError
 
@@ -36,7 +39,8 @@ def words() -> argparse.ArgumentParser:
     parser.add_argument("--fields", default="payments", help="payments: their own 5 fields; N: floats added up to N")
     parser.add_argument("--repeat", type=int, default=3, help="repetitions")
     parser.add_argument("--seconds", type=float, default=8.0, help="how long latency is measured, at 1000 samples/s")
-    parser.add_argument("--trees", type=int, help="of the naive forest; as many as ours has unless given")
+    parser.add_argument("--trees", type=int, help="of both forests; as many as models/payments has unless given")
+    parser.add_argument("--real", action="store_true", help="on InfluxDB and Kapacitor")
     parser.add_argument("--json", action="store_true", help="print JSON and no table")
     return parser
 
@@ -49,35 +53,39 @@ def main() -> None:
         parser.error("--fields takes payments or a number from 5 on, --points, --naive-points and --repeat 1 or more")
     repetitions: list[Repetition] = []
     late: Latency | None = None
+    busy: dict[str, float] = {}
+    kind = Chain
+    if given.real:
+        from real_chain import RealChain as kind  # needs the servers
     with tempfile.TemporaryDirectory(prefix="at-") as folder:
         file = Path(folder) / "forest.joblib"
         say("fitting the naive model")
         model = forest.train(file, trees=given.trees)
+        models = Path(folder) / "models" if given.trees else None
+        if models:
+            register_wider(models, given.trees)
         for number in range(given.repeat):
             say(f"repetition {number + 1} of {given.repeat}: ours")
             seconds = given.seconds if number == given.repeat - 1 else 0
-            ours, measured = run_ours(fields, given.points, seconds)
-            late = measured or late
+            with kind(models=models) as chain:
+                payments = Payments(fields)
+                ours = heap(chain, payments, WARM, given.points)
+                if seconds:
+                    late, busy = latency(chain, payments, RATE, seconds), generated(chain, seconds)
             say(f"repetition {number + 1} of {given.repeat}: naive")
-            repetitions.append(Repetition(ours, run_naive(file, fields, given.naive_points)))
+            with kind(file) as chain:
+                naive = heap(chain, Payments(fields), NAIVE_WARM, given.naive_points)
+            repetitions.append(Repetition(ours, naive))
     if given.json:
-        print(json.dumps(plain(model, fields, repetitions, late), indent=1))
+        print(json.dumps(plain(model, fields, repetitions, late, busy), indent=1))
     else:
-        show(model, fields, repetitions, late)
+        show(model, fields, repetitions, late, busy)
 
 
-def run_ours(fields: int, points: int, seconds: float) -> tuple[Heap, Latency | None]:
-    """Our chain from its start to its end; the latency too when `seconds` is above 0."""
-    payments = Payments(fields)
-    with Chain() as chain:
-        done = heap(chain, payments, WARM, points)
-        return done, latency(chain, payments, RATE, seconds) if seconds else None
-
-
-def run_naive(model: Path, fields: int, points: int) -> Heap:
-    """The naive chain from its start to its end."""
-    with Chain(model) as chain:
-        return heap(chain, Payments(fields), NAIVE_WARM, points)
+def generated(chain: Chain, seconds: float) -> dict[str, float]:
+    """How much of a core each part takes while our generator writes 1000 payments a second."""
+    chain.generate(RATE)
+    return cores(chain, seconds)
 
 
 def say(what: str) -> None:

@@ -72,6 +72,14 @@ def heap(chain: Chain, payments: Payments, warm: int, count: int) -> Heap:
     return Heap(count, count / took, spent, memory_mb(pids))
 
 
+def cores(chain: Chain, seconds: float) -> dict[str, float]:
+    """How much of a core each part takes, over some seconds."""
+    cpu, began = cpu_seconds(chain.pids), time.perf_counter()
+    time.sleep(seconds)
+    took = time.perf_counter() - began
+    return {part: (after - cpu[part]) / took for part, after in cpu_seconds(chain.pids).items()}
+
+
 def latency(chain: Chain, payments: Payments, rate: float, seconds: float) -> Latency:
     """Write `rate` samples a second, a few at a time, while another connection looks for their outcomes."""
     count = int(rate * seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -16,7 +17,6 @@ from atipico.config import PACKAGE, home
 from atipico.engines.embedded.probes import answers, listens
 from atipico.errors import Refused
 
-PARTS = ("store", "host", "agent", "classifier")
 NAIVE = Path(__file__).parent / "naive"
 _START_S, _STOP_S, _POLL_S = 60.0, 10.0, 0.05
 _LOG_SHOWN = 2000  # bytes
@@ -27,14 +27,16 @@ class Chain:
     """The four parts of a chain, up from `with` to its end. Everything it wrote is gone afterwards.
 
     forest: None starts our chain, as `atipico up` starts it; a forest's file the naive one, whose store and
-    host are ours and whose agent and classifier are those of bench/naive.
+    host are ours and whose agent and classifier are those of bench/naive. models: the folder of those that are served.
     """
 
-    def __init__(self, forest: Path | None = None) -> None:
+    parts: tuple[str, ...] = ("store", "host", "agent", "classifier")  # measured; and the generator once it writes
+
+    def __init__(self, forest: Path | None = None, models: Path | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="at-"))  # short: a socket's path is
         self.store_port, self._classifier_port = _free_port(), _free_port()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._forest, self._socket = forest, self.folder / "agent.sock"
+        self._forest, self._models, self._socket = forest, models, self.folder / "agent.sock"
 
     def __enter__(self) -> Chain:
         jobs = self.folder / "jobs"
@@ -42,7 +44,8 @@ class Chain:
         shutil.copyfile(home() / "jobs" / "payments.toml", jobs / "payments.toml")
         try:
             for part, (command, ready) in self._parts().items():
-                self._start(part, command, ready)
+                if part in self.parts:
+                    self._start(part, command, ready)
         except BaseException:
             self.__exit__()
             raise
@@ -62,7 +65,14 @@ class Chain:
     @property
     def pids(self) -> dict[str, int]:
         """The process of each part."""
-        return {part: self.processes[part].pid for part in PARTS}
+        return {part: self.processes[part].pid for part in self.parts if part in self.processes}
+
+    def generate(self, rate: float) -> None:
+        """Our generator writes payments from now on, so many a second."""
+        streams = {"payments": {"source": "payments", "rate": rate}}
+        os.environ["ATIPICO_GENERATOR_STREAMS"] = json.dumps(streams)
+        self.parts = (*self.parts, "generator")
+        self._start("generator", (*_ATIPICO, "generator"), (self.folder / "parts" / "generator.json").exists)
 
     def check(self) -> None:
         """Raises Refused with the end of its log when a part has ended."""
@@ -113,6 +123,8 @@ class Chain:
             "PYTHONPATH": str(PACKAGE.parent),
             "PYTHONUNBUFFERED": "1",
         }
+        if self._models:
+            ours["ATIPICO_CLASSIFIER_MODELS"] = str(self._models)
         if self._forest:  # it reads no faster than it answers; the host must wait for it, and not begin again
             ours["ATIPICO_HOST_AGENT_TIMEOUT"] = "10m"
         return {**os.environ, **ours}

@@ -192,9 +192,11 @@ class Kapacitor(Server):
     name = "kapacitord"
     healthy = "/kapacitor/v1/ping"
 
-    def __init__(self, folder: Path, influx: Influx, udfs: Mapping[str, Path], timeout: str = "10s") -> None:
+    def __init__(
+        self, folder: Path, influx: Influx, udfs: Mapping[str, Path], timeout: str = "10s", snapshot: str = "1s"
+    ) -> None:
         super().__init__(folder)
-        self.influx, self.udfs, self.timeout = influx, udfs, timeout
+        self.influx, self.udfs, self.timeout, self.snapshot = influx, udfs, timeout, snapshot
 
     def command(self) -> Sequence[str | Path]:
         settings = self.folder / "kapacitor.conf"
@@ -214,7 +216,7 @@ log-enabled = false
 dir = "{self.folder}/replay"
 [task]
 dir = "{self.folder}/tasks"
-snapshot-interval = "1s"
+snapshot-interval = "{self.snapshot}"
 [storage]
 boltdb = "{self.folder}/kapacitor.db"
 [logging]
