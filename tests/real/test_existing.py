@@ -14,7 +14,7 @@ import requests
 
 from atipico.client.client import Client
 from parts import Agent, Page, Part
-from servers import Influx, Kapacitor
+from servers import Grafana, Influx, Kapacitor
 from waiting import until
 
 pytestmark = pytest.mark.timeout(300)
@@ -157,6 +157,19 @@ def test_who_is_not_known_is_told_so_with_the_cure_and_without_the_password(aski
     assert "user and password" in refused.stderr
     assert "401" in doctor.stdout
     assert WORD not in refused.stderr + doctor.stdout
+
+
+def test_a_grafana_that_dashboards_are_pushed_into_asks_as_whom_the_run_names(asking, new):
+    grafana = new(Grafana).start()
+    asking.env["ATIPICO_GRAFANA_PASSWORD"] = grafana.login[1]
+    asking.influx.write(b"pump heat=1 1")
+
+    asking.says("grafana", "push", grafana.url, "--user", grafana.login[0], "--influx", asking.influx.url)
+
+    (source,) = grafana.get("/api/datasources")
+    told = grafana.get(f"/api/datasources/proxy/{source['id']}/query", db="atipico", q="SELECT heat FROM pump")
+    assert told["results"][0]["series"][0]["values"][0][1] == 1
+    assert WORD not in str(source)
 
 
 def telegraf(samples: int) -> list[str]:

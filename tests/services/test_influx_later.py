@@ -12,6 +12,7 @@ from werkzeug.wrappers import Request, Response
 
 from atipico.client.client import Client
 from atipico.config import load
+from atipico.engines.doctor import elsewhere
 from atipico.engines.kapacitor.engine import Engine
 from atipico.errors import NotYet, Refused
 from atipico.generator.store import StoreWriter
@@ -86,6 +87,17 @@ def test_what_the_generator_writes_the_client_reads_and_the_page_shows(far):
     assert [row["heat"] for row in rows] == [21.5, 22.5]
     assert view.json()["values"]["v"] == [21.5, 22.5]
     assert [mark["anomalous"] for mark in view.json()["marks"]] == [True]
+
+
+def test_the_doctor_says_whether_the_store_answers_and_knows_who_asks(far, monkeypatch):
+    (well,) = elsewhere.store()
+    monkeypatch.setenv("ATIPICO_STORE_TOKEN", "old")
+    (ill,) = elsewhere.store()
+
+    assert (well.state, "knows who asks" in well.told) == ("ok", True)
+    assert (ill.state, "401" in ill.told, "ATIPICO_STORE_TOKEN" in ill.told) == ("fault", True, True)
+    monkeypatch.delenv("ATIPICO_STORE_URL")
+    assert list(elsewhere.store()) == []
 
 
 def test_who_has_no_good_token_is_told_so_and_what_to_set(far, monkeypatch):

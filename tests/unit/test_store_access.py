@@ -8,6 +8,7 @@ import pytest
 
 from atipico.client.settings import ClientSettings
 from atipico.config import load
+from atipico.engines.embedded import prepare
 from atipico.engines.kapacitor.settings import KapacitorSettings
 from atipico.errors import Refused
 from atipico.generator.settings import GeneratorSettings
@@ -71,6 +72,16 @@ def test_the_token_of_the_run_folder_is_the_clients_only_where_nobody_was_named(
 
     assert alone == Login(token="0123456789abcdef")
     assert PARTS["client"]().login == Login("atipico", "one")
+
+
+def test_a_stack_with_a_store_of_its_own_does_not_start_while_the_run_names_another(run):
+    prepare.check_store()
+    run(url="http://127.0.0.1:8086")
+    prepare.check_store()
+
+    run(url=THERE)
+    with pytest.raises(Refused, match=r"influx\.example.*unset it"):
+        prepare.check_store()
 
 
 def test_who_asks_is_said_as_influxdb_reads_it():
