@@ -27,6 +27,9 @@ FOLLOWED = (
     "docs/backup.md",
 )
 WITHOUT_ARROW = {"lab"}  # parts of the stack that samples do not go through
+REAL_BENCH = (
+    "ATIPICO_REAL=DIR .venv/bin/python bench/chain.py --real --points 20000 --naive-points 300 --fields 30 --trees 100"
+)
 SEEN_ELSEWHERE = {  # command -> why it is not typed here
     "./up.sh": "typed before the others are, by the fixture `running`",
     "./down.sh": "typed by it at the end",
@@ -38,6 +41,7 @@ SEEN_ELSEWHERE = {  # command -> why it is not typed here
     "make": "shows help; its commands are those of ./up.sh, ./down.sh and ./test.sh",
     "make dashboards": "test_grafana.py holds the tracked files to what it writes",
     ".venv/bin/python bench/chain.py": "minutes; test_bench.py tries its parts",
+    REAL_BENCH: "minutes; test_real_bench.py does it with few samples",
     ".venv/bin/python bench/soak.py --faults 84 --seed 21": "minutes; test_faults.py does the same faults",
     ".venv/bin/python bench/memory.py": "minutes; test_memory.py does the same in two",
     ".venv/bin/python bench/features.py payments.parquet": "the same",

@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY
 
 from atipico.agent.checkpoints import KEPT
 from atipico.agent.server import listen, serve
+from atipico.agent.session import rest_s
 from atipico.agent.work import SumWork
 from atipico.agent.works import Attached, Works
 from atipico.errors import Refused
@@ -97,6 +98,12 @@ def begun(host: Host, job: str = "pumps", **options: str) -> Host:
 def heats(first: int, last: int) -> list[bytes]:
     """Points of a pump that swings, with a leap at each 400th."""
     return [point(at, heat=20.0 + math.sin(at / 5) + (9.0 if at % 400 == 399 else 0.0)) for at in range(first, last)]
+
+
+def test_behind_few_points_more_are_let_come_together_for_a_moment_and_behind_many_not():
+    assert rest_s(1, 0.001) == 0.004
+    assert rest_s(255, 9.0) == 0.01
+    assert rest_s(256, 0.001) == 0.0
 
 
 def test_a_job_with_a_detector_needs_no_classifier_and_finds_what_stands_out(connect, classifier):
