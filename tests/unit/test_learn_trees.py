@@ -16,6 +16,7 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     IsolationForest,
     RandomForestClassifier,
+    VotingClassifier,
 )
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -33,6 +34,13 @@ ESTIMATORS = {
     "extra trees": lambda: ExtraTreesClassifier(20, max_depth=9, random_state=0),
     "tree": lambda: DecisionTreeClassifier(max_depth=9, random_state=0),
     "bagging": lambda: BaggingClassifier(n_estimators=10, max_features=4, random_state=0),
+    "bagging of few": lambda: BaggingClassifier(n_estimators=10, max_samples=6, random_state=0),
+    "bagging of forests": lambda: BaggingClassifier(RandomForestClassifier(3, max_depth=3), 3, random_state=0),
+    "voting": lambda: VotingClassifier(
+        [("line", LogisticRegression()), ("tree", DecisionTreeClassifier(max_depth=5)), ("none", "drop")],
+        voting="soft",
+        weights=[1, 3, 5],
+    ),
     "ada boost": lambda: AdaBoostClassifier(DecisionTreeClassifier(max_depth=2), n_estimators=20, random_state=0),
     "boosting": lambda: GradientBoostingClassifier(n_estimators=30, random_state=0),
     "balanced forest": lambda: BalancedRandomForestClassifier(20, max_depth=9, random_state=0),

@@ -222,6 +222,35 @@ def test_an_estimator_that_cannot_be_compiled_is_refused_with_the_way_out(tmp_pa
     assert model.id == "small@1"
 
 
+@pytest.mark.parametrize("kind", ["bagging", "voting", "stacking", "sigmoid", "isotonic"])
+def test_scikit_learns_own_ensembles_are_models_like_any_other_compiled_or_not(kind, tmp_path):
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier, VotingClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    trained, line = small(), LogisticRegression()
+    forest = RandomForestClassifier(5, max_depth=4, random_state=0)
+    ensemble = {
+        "bagging": BaggingClassifier(line, n_estimators=3, max_features=2, random_state=0),
+        "voting": VotingClassifier([("line", line), ("forest", forest)], voting="soft"),
+        "stacking": StackingClassifier([("line", line), ("forest", forest)]),
+        "sigmoid": CalibratedClassifierCV(forest, method="sigmoid"),
+        "isotonic": CalibratedClassifierCV(forest, method="isotonic"),
+    }[kind].fit(trained.known, ~trained.usual)
+    trained = trained._replace(estimator=ensemble)
+
+    if kind == "isotonic":
+        with pytest.raises(Refused, match=r"can't be compiled.*compiled=False"):
+            register(trained, tmp_path)
+    else:
+        register(trained, tmp_path)
+    by_itself = register(trained, tmp_path, compiled=False)
+
+    told = ensemble.predict_proba(trained.known)[:, 1]
+    for version in range(1, by_itself.manifest.version + 1):
+        assert np.abs(load(tmp_path / "small" / str(version)).score(trained.known) - told).max() < 1e-6
+
+
 def test_one_bad_model_is_listed_with_its_reason_and_stops_no_other(models):
     (models / "small" / "2" / "model.onnx").write_bytes(b"")
     (models / "strange" / "1" / "golden.json").unlink()

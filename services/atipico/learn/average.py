@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     AdaBoostClassifier,
     BaggingClassifier,
@@ -14,6 +15,7 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     IsolationForest,
     RandomForestClassifier,
+    VotingClassifier,
 )
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
@@ -27,10 +29,10 @@ from atipico.learn.graph import ROWS, SCORE, Graph
 def compile_average(members: Sequence[Any], columns: int, shares: Sequence[float] | None = None) -> bytes:
     """The graph of a weighted mean of what fitted estimators give, in float64: rows (m, columns) -> (m, 1).
 
-    members: LogisticRegression behind a StandardScaler or alone, a decision tree, RandomForest, ExtraTrees, bagging of
-    any of these (imbalanced-learn's balanced ones too), AdaBoost of trees, GradientBoosting, HistGradientBoosting,
-    LightGBM, each of two classes (its probability of the second), IsolationForest. shares: their weights, adding up
-    to 1; equal unless given. Raises ValueError for any other, or a tree that is not made of thresholds.
+    members: LogisticRegression behind a StandardScaler or alone, a decision tree, RandomForest, ExtraTrees, AdaBoost
+    of trees, GradientBoosting, HistGradientBoosting, LightGBM, and bagging (imbalanced-learn's too) or a soft vote of
+    any of these; each of two classes (its probability of the second). And IsolationForest. shares: their weights,
+    adding up to 1; equal unless given. Raises ValueError for any other, or a tree that is not made of thresholds.
     """
     shares = [1 / len(members)] * len(members) if shares is None else shares
     graph = Graph()
@@ -51,7 +53,35 @@ def is_known(estimator: Any) -> bool:
     *before, last = _steps(estimator)
     add = _compiler(last)
     scaled = all(isinstance(step, StandardScaler) for step in before) and add is _logistic
-    return add is not None and (not before or scaled)
+    return add is not None and (not before or scaled) and not _stranger_in(last)
+
+
+def _stranger_in(estimator: Any) -> str:
+    """Why an ensemble of others can't be compiled; nothing where it can."""
+    if isinstance(estimator, AdaBoostClassifier) and not all(map(_is_tree, estimator.estimators_)):
+        return "it boosts estimators that are no trees"
+    if isinstance(estimator, GradientBoostingClassifier) and not _begins_with_a_number(estimator):
+        return f"it begins with a {type(estimator.init_).__name__}, not with a number"
+    if isinstance(estimator, BaggingClassifier) and not all(map(_is_tree, estimator.estimators_)):
+        whole = np.arange(estimator.n_features_in_)
+        if not all(np.array_equal(of, whole) for of in estimator.estimators_features_):
+            return "it bags estimators that are no trees over columns of their own each"
+        if not all(map(is_known, estimator.estimators_)):
+            return "it bags estimators that can't be compiled"
+    if isinstance(estimator, VotingClassifier):
+        if estimator.voting != "soft":
+            return "it counts votes, which are no probabilities; voting='soft' was needed"
+        if not all(map(is_known, estimator.estimators_)):
+            return "one of those that vote can't be compiled"
+    return ""
+
+
+def _is_tree(estimator: Any) -> bool:
+    return [type(step) for step in _steps(estimator)] == [DecisionTreeClassifier]
+
+
+def _begins_with_a_number(boosting: Any) -> bool:
+    return isinstance(boosting.init_, str | DummyClassifier)
 
 
 def _steps(estimator: Any) -> list[Any]:
@@ -74,9 +104,9 @@ def _compiler(estimator: Any) -> Callable[[Graph, str, Any], str] | None:
 def column(graph: Graph, estimator: Any) -> str:
     """Adds a fitted estimator to a graph and gives the name of its column, (m, 1). Raises ValueError as above."""
     *scalers, last = _steps(estimator)
-    add = _compiler(last) if is_known(estimator) else None
-    if add is None:
-        raise ValueError(f"{type(estimator).__name__} is none that can be averaged")
+    add = _compiler(last)
+    if add is None or not is_known(estimator):
+        raise ValueError(_stranger_in(last) or f"{type(estimator).__name__} is none that can be averaged")
     classes = getattr(last, "classes_", None)
     if classes is not None and len(classes) != 2:
         raise ValueError(f"it knows {len(classes)} classes; two were needed")
@@ -103,14 +133,22 @@ def _tree(graph: Graph, rows: str, tree: Any) -> str:
 
 def _bagging(graph: Graph, rows: str, bagging: Any) -> str:
     """The mean of its estimators: of trees as one forest, which may look at columns of their own each."""
-    inner = [_steps(one)[-1] for one in bagging.estimators_]
-    if all(isinstance(one, DecisionTreeClassifier) for one in inner):
-        features = bagging.estimators_features_
-        made = [tree_readers.of_classes(one, of) for one, of in zip(inner, features, strict=True)]
-        return graph.step("Div", graph.sums(made), graph.number(float(len(made))))
-    if any(not np.array_equal(of, np.arange(bagging.n_features_in_)) for of in bagging.estimators_features_):
-        raise ValueError("it bags estimators that are no trees over columns of their own each")
-    return mean(graph, [column(graph, one) for one in bagging.estimators_], [1 / len(inner)] * len(inner))
+    many = len(bagging.estimators_)
+    if not all(map(_is_tree, bagging.estimators_)):
+        return mean(graph, [column(graph, one) for one in bagging.estimators_], [1 / many] * many)
+    trees = [_steps(one)[0] for one in bagging.estimators_]
+    made = [tree_readers.of_classes(one, of) for one, of in zip(trees, bagging.estimators_features_, strict=True)]
+    return graph.step("Div", graph.sums(made), graph.number(float(many)))
+
+
+def _voting(graph: Graph, rows: str, voting: Any) -> str:
+    shares = np.ones(len(voting.estimators_)) if voting.weights is None else np.array(voting.weights)[_voters(voting)]
+    return mean(graph, [column(graph, one) for one in voting.estimators_], (shares / shares.sum()).tolist())
+
+
+def _voters(voting: Any) -> np.ndarray:
+    """Which of those that it was given have a vote, bool."""
+    return np.array([one != "drop" for _, one in voting.estimators])
 
 
 def _ada_boost(graph: Graph, rows: str, boosting: Any) -> str:
@@ -119,8 +157,6 @@ def _ada_boost(graph: Graph, rows: str, boosting: Any) -> str:
 
 
 def _gradient_boosting(graph: Graph, rows: str, boosting: Any) -> str:
-    if boosting.init_ != "zero" and type(boosting.init_).__name__ != "DummyClassifier":
-        raise ValueError(f"it begins with a {type(boosting.init_).__name__}, not with a number")
     begun = float(boosting._raw_predict_init(np.zeros((1, boosting.n_features_in_)))[0, 0])
     made = tree_readers.of_gradient_boosting(boosting)
     return graph.step("Sigmoid", graph.step("Add", graph.sums(made), graph.number(begun)))
@@ -162,4 +198,5 @@ _COMPILERS: dict[type, Callable[[Graph, str, Any], str]] = {
     AdaBoostClassifier: _ada_boost,
     IsolationForest: _isolation,
     BaggingClassifier: _bagging,
+    VotingClassifier: _voting,
 }

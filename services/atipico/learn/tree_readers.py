@@ -26,6 +26,8 @@ def of_sklearn(tree: Any, value: np.ndarray, features: np.ndarray | None = None)
 def of_classes(one: Any, features: np.ndarray | None = None) -> Tree:
     """A decision tree of two classes: what a leaf adds is its share of the second."""
     counts = one.tree_.value[:, 0, :]  # shares of the classes, or their weights
+    if counts.shape[1] == 1:  # its part of the rows had one class alone
+        return of_sklearn(one.tree_, np.full(len(counts), float(one.classes_[0])), features)
     return of_sklearn(one.tree_, counts[:, 1] / counts.sum(axis=1), features)
 
 
@@ -36,8 +38,6 @@ def of_forest(forest: Any) -> list[Tree]:
 
 def of_ada_boost(boosting: Any) -> list[Tree]:
     """The trees of an AdaBoost, each of which votes for a class: a leaf adds its share of all votes, or takes it."""
-    if any(not hasattr(one, "tree_") for one in boosting.estimators_):
-        raise ValueError("it boosts estimators that are no trees")
     weights = boosting.estimator_weights_[: len(boosting.estimators_)]
     return [
         of_sklearn(one.tree_, np.where(one.tree_.value[:, 0, 1] > one.tree_.value[:, 0, 0], share, -share))

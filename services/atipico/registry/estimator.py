@@ -14,6 +14,9 @@ from atipico.errors import Refused
 # What a model file may be made of beside what skops knows to be harmless. Written by hand, type by type:
 # whatever else a file asks for is refused, and never taken from the file's own list.
 ALLOWED = (
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.utils._bunch.Bunch",
     "imblearn.ensemble._bagging.BalancedBaggingClassifier",
     "imblearn.ensemble._easy_ensemble.EasyEnsembleClassifier",
     "imblearn.ensemble._forest.BalancedRandomForestClassifier",
