@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from atipico.alerts.episodes import Episodes
+from atipico.engines.embedded import status
 from atipico.registry.jobs import load_job
 from atipico.stream.ledger import Ledger
 from atipico.stream.outcomes import OutcomeLines
@@ -101,6 +102,16 @@ def test_an_episode_is_told_once_where_it_begins_and_once_where_it_is_over(alert
     assert told(receiver) == ["firing", "resolved", "firing"]
     assert alerted.logged() == [True, False, True]
     assert [firing for _, firing in alerted.rows()] == [True, False, True]
+
+
+def test_status_counts_the_episodes_that_last(alerted, monkeypatch):
+    monkeypatch.setenv("ATIPICO_RUN", str(alerted.run))
+
+    alerted.write("-xx")
+    until(lambda: status.alerts() == {"pumps": 1})
+    alerted.write("-----", first=3)
+
+    until(lambda: status.alerts() == {})
 
 
 def an_episode_over_a_kill(alerted: Alerted, receiver, meanwhile: Callable[[], None]) -> list[str]:

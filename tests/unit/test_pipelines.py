@@ -57,7 +57,7 @@ def _atipico(words: list[str]) -> list[str]:
 
 def test_both_do_the_same_in_the_same_order():
     assert jenkins() == github()
-    assert len(jenkins()) == 5
+    assert len(jenkins()) == 7
 
 
 @pytest.mark.parametrize("command", jenkins())

@@ -112,7 +112,7 @@ class Episodes:
 
     def _forget(self) -> None:
         """Those that were quiet longest, down to MOST; never an episode that lasts."""
-        for series in list(self._newest)[: max(0, len(self._newest) - MOST)]:
+        for series in list(self._newest)[: len(self._newest) - MOST] if len(self._newest) > MOST else ():
             del self._newest[series]
         idle = [name for name, key in self._keys.items() if not key.since] if len(self._keys) > MOST else []
         for name in idle[: len(self._keys) - MOST]:

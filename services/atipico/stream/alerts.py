@@ -26,7 +26,7 @@ def alert_feeds(job: Job, settings: HostSettings) -> Iterator[Feed]:
     spec = job.alert
     if spec is None:
         return
-    yield Feed("alert", job.scores, AlertRows(job, spec, client(settings)), from_now=True)
+    yield Feed("alert", job.scores, AlertRows(job, spec, client(settings)), from_now=True, seldom=True)
     if spec.log:
         yield Feed("alert-log", MEASUREMENT, make("file", spec.log), from_now=True)
     if spec.webhook:

@@ -30,7 +30,8 @@ class Feed(NamedTuple):
     """What a relay hands over and to whom: rows of a measurement that are the job's and `wanted`.
 
     name: in logs and files. from_now: what the log held before the relay's first start is none of its business. singly:
-    a row at a time, with a mark behind each.
+    a row at a time, with a mark behind each. seldom: a mark each `checkpoint_every` does, as for windows; what is taken
+    a second time then changes nothing at the far side.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Feed(NamedTuple):
     wanted: Callable[[Sample], bool] = lambda row: True
     from_now: bool = False
     singly: bool = False
+    seldom: bool = False
 
 
 class Relay:
@@ -101,7 +103,8 @@ class Relay:
                 self._tries, self._pause_s = 0, _FIRST_PAUSE_S
                 if some[-1] is not outcomes[-1]:
                     self._commit(Mark(offset, state))
-            if outcomes or (block.after != offset and time.monotonic() - committed > self._settings.checkpoint_every):
+            due = block.after != offset and time.monotonic() - committed > self._settings.checkpoint_every
+            if due or (outcomes and not self._feed.seldom):
                 self._commit(Mark(block.after, state))
                 committed = time.monotonic()
             offset = block.after
