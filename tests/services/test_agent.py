@@ -161,6 +161,18 @@ def test_every_point_gets_its_answer_in_order_with_features_of_what_came_before(
     assert all(score.scored and score.version == "test@1" and not score.anomalous for score in scores(answers))
 
 
+def test_a_connection_that_brings_nothing_but_labels_stays_alive(connect, tmp_path):
+    (tmp_path / "jobs" / "pumps.toml").write_text(JOB.replace('stream = "pump"', 'stream = "pump"\nlabels = { id = "pump" }'))
+    host = begun(connect())
+
+    host.points([write_point(Sample("labels", {}, {"id": 7, "label": 1}, 5), "atipico", "", [])])
+    host.send(snapshot={})
+    host.next()
+    host.send(keepalive={"time": 123})
+
+    assert host.next().keepalive.time == 123
+
+
 def test_an_anomaly_says_which_features_stood_out(connect, classifier):
     host = begun(connect())
     classifier.script = lambda rows: (np.abs(rows[:, 1]) > 10).astype(float)

@@ -46,15 +46,20 @@ class Outbox:
             with self._changed:
                 while not self._waiting and not self._ended:
                     self._changed.wait()
-                data, self._waiting = b"".join(self._waiting), []
-                if not data:
+                if not self._waiting:
                     return
+                data, self._waiting = b"".join(self._waiting), []
             try:
                 self._connection.sendall(data)
             except OSError:
-                data = b""
+                self._give_up()
+                continue
             with self._changed:
                 self._bytes -= len(data)
-                if not data:  # the far side is gone: what waits has nobody to go to
-                    self._ended, self._waiting, self._bytes = True, [], 0
                 self._changed.notify_all()
+
+    def _give_up(self) -> None:
+        """The far side is gone: what waits has nobody to go to."""
+        with self._changed:
+            self._ended, self._waiting, self._bytes = True, [], 0
+            self._changed.notify_all()
