@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -67,18 +68,34 @@ def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influx]:
         _end([server])
 
 
-@pytest.fixture
-def new(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Makes servers of the test's own, which are stopped behind it, the last first: new(Influx), new(Grafana, ...)."""
+@contextmanager
+def _made_in(folder: Path) -> Iterator[Callable[..., Server]]:
+    """Makes servers, which are stopped behind it, the last first: new(Influx), new(Grafana, ...)."""
     started: list[Server] = []
 
     def make(kind: type[Server], *arguments: object, **more: object) -> Server:
-        server = kind(tmp_path / f"{kind.name}-{len(started)}", *arguments, **more)
+        server = kind(folder / f"{kind.name}-{len(started)}", *arguments, **more)
         started.append(_run(server))
         return server
 
-    yield make
-    _end(started)
+    try:
+        yield make
+    finally:
+        _end(started)
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Makes servers of the test's own."""
+    with _made_in(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def new_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Makes servers of all tests of a file."""
+    with _made_in(tmp_path_factory.mktemp("servers")) as make:
+        yield make
 
 
 @pytest.fixture(scope="session")

@@ -125,6 +125,7 @@ def test_an_applied_job_scores_each_point_under_its_own_time_and_tags(real):
     assert sorted(told) == [START + at for at in range(51)]
     last = told[START + 50]
     assert (last["anomalous"], last["scored"], last["atipico_job"], last["source"]) == (True, True, "pumps", "pump")
+    assert last["sample_source"] == "ours"
     assert "heat=99" in last["why"]
 
 
@@ -181,6 +182,17 @@ def test_a_stream_whose_points_have_no_shard_is_grouped_by_all_its_tags(real):
     real.influx.write(b"pump,host=a heat=1 1")
 
     assert ".groupBy(*)" in real.says("plan", "-f", real.job)
+
+
+def test_samples_that_differ_in_a_tag_source_alone_have_an_outcome_each(real):
+    real.influx.write(b"pump,host=a,source=x heat=1,pump=1i 1")
+    real.says("apply", "-f", real.job)
+
+    real.influx.write(b"pump,host=a,source=x heat=1,pump=1i 5\npump,host=a,source=y heat=1,pump=1i 5")
+    until(lambda: real.kapacitor.look("atipico-pumps")["stats"]["node-stats"]["influxdb_out3"]["points_written"] == 2)
+
+    told = real.influx.query('SELECT count("scored") FROM "scores" GROUP BY *')
+    assert [(one["tags"]["source"], one["tags"]["sample_source"]) for one in told] == [("pump", "x"), ("pump", "y")]
 
 
 def test_a_database_and_a_retention_policy_that_are_missing_are_made(real, monkeypatch):

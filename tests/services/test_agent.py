@@ -162,7 +162,9 @@ def test_every_point_gets_its_answer_in_order_with_features_of_what_came_before(
 
 
 def test_a_connection_that_brings_nothing_but_labels_stays_alive(connect, tmp_path):
-    (tmp_path / "jobs" / "pumps.toml").write_text(JOB.replace('stream = "pump"', 'stream = "pump"\nlabels = { id = "pump" }'))
+    (tmp_path / "jobs" / "pumps.toml").write_text(
+        JOB.replace('stream = "pump"', 'stream = "pump"\nlabels = { id = "pump" }')
+    )
     host = begun(connect())
 
     host.points([write_point(Sample("labels", {}, {"id": 7, "label": 1}, 5), "atipico", "", [])])

@@ -11,6 +11,7 @@ import numpy as np
 import structlog
 
 from atipico.agent.checkpoints import Checkpoints
+from atipico.agent.labels import Labels as WaitingLabels
 from atipico.agent.reached import Reached
 from atipico.agent.why import Why
 from atipico.detectors.watch import Watch
@@ -61,6 +62,7 @@ class JobWork:
         self._checkpoints, self._writer = checkpoints, AnswerWriter()
         self.live = False  # whether a sample entered since the process started
         self.reached = Reached() if job.engine != ENGINES[0] else None
+        self.labels = WaitingLabels(job.labels.stream) if job.labels else None
 
     def remembers(self, job: Job) -> bool:
         """Whether what is remembered serves this job too: another model does, other features or detectors do not."""

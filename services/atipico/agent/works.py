@@ -31,8 +31,11 @@ class Attached:
 
     def answers(self, points: Sequence[bytes]) -> list[bytes]:
         with self._turn.behind_others(self._session):
-            fresh = self._work.reached.fresh(points) if self._work.reached else points
-            return self._counted(self._work.answers(fresh, self._scorer)) if fresh else []
+            if self._work.reached:
+                points = self._work.reached.fresh(points)
+            if self._work.labels:
+                points = self._work.labels.merged(points)
+            return self._counted(self._work.answers(points, self._scorer)) if points else []
 
     def snapshot(self) -> bytes:
         with self._turn.now():

@@ -62,6 +62,13 @@ def host() -> None:
     run()
 
 
+def sweeper() -> None:
+    """See to it on the real servers that every sample has its outcome."""
+    from atipico.engines.sweeper.app import run
+
+    run()
+
+
 def generator(
     source: Annotated[str | None, typer.Argument(help="Only this source: payments, machine, series or file.")] = None,
     config: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="What to stream.")] = None,
@@ -118,7 +125,7 @@ def collecting_rarely(part: Callable[..., None]) -> Callable[..., None]:
 
 
 def add_to(app: typer.Typer) -> None:
-    for part in (store, classifier, agent, host, generator, page):
+    for part in (store, classifier, agent, host, sweeper, generator, page):
         app.command(rich_help_panel=PARTS)(collecting_rarely(part))
     app.command(rich_help_panel=PARTS)(lab)
     app.command(hidden=True)(supervisor)

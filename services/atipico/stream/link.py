@@ -33,14 +33,15 @@ class Link:
             self._socket.close()
             raise NotYet(f"agent at {path}: {error.strerror or error}; is it up?") from error
 
-    def begin(self, job: str, labels: str = "") -> None:
+    def begin(self, job: str, labels: str = "", rewind: str = "yes") -> None:
         """Ask for a job, from the beginning unless a `restore` follows. Raises Refused with the agent's words.
 
-        labels: the measurement of the points that no answer is waited for, "" for none.
+        labels: the measurement of the points that no answer is waited for, "" for none. rewind: how this side sends
+        again, see agent/README.md; "" for one that only looks.
         """
         self._send(Request(info={}))
         self._expect("info")
-        given = {"job": job, "rewind": "yes", **({"labels": labels} if labels else {})}
+        given = {"job": job, **({"rewind": rewind} if rewind else {}), **({"labels": labels} if labels else {})}
         options = [Option(name=name, values=[OptionValue(type="STRING", stringValue=of)]) for name, of in given.items()]
         node = os.urandom(3).hex()
         self.session = f"{job}.{node}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -16,6 +16,9 @@ from atipico.wire.udf_pb2 import Point
 _CLOCK, _BEHIND = "late_clock", "late_behind"  # fields of an answer
 _JOB, _SOURCE = JOB_TAG.encode(), SOURCE_TAG.encode()
 FIELD_MAPS = ("fieldsDouble", "fieldsInt", "fieldsString", "fieldsBool")
+
+
+GroupOf = Callable[[Mapping[str, str]], tuple[str, Sequence[str]]]
 
 
 class PointBlock(NamedTuple):
@@ -77,6 +80,33 @@ def _head_of_answer(point: Point) -> bytes:
     return point.SerializeToString()
 
 
+def is_of(point: bytes, measurement: str) -> bool:
+    """Whether a point is of a measurement. One that can't be read is of none."""
+    name = measurement.encode()
+    if b"\x12" + varint(len(name)) + name not in point:  # what is here may be a field's text
+        return False
+    try:
+        return bool(Point.FromString(point).name == measurement)
+    except DecodeError:
+        return False
+
+
+def time_of(point: bytes) -> int:
+    """A point's time, ns; 0 for one that can't be read."""
+    if point[:1] != b"\x08":  # where Kapacitor has it
+        try:
+            return int(Point.FromString(point).time)
+        except DecodeError:
+            return 0
+    time = shift = 0
+    for byte in point[1:11]:
+        time |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            break
+        shift += 7
+    return time - 2**64 if time >= 2**63 else time
+
+
 def _column(maps: Sequence[Sequence[Mapping[str, Value]]], name: str) -> list[Value | None]:
     """A field by point. Mostly all points have it in the map of one and the same type."""
     likely = sorted(maps, key=lambda of_type: not of_type or name not in of_type[0])
@@ -120,10 +150,13 @@ def _time_and_fields(sample: Sample) -> bytes:
 
 
 class PointWriter:
-    """Samples of one database as Kapacitor sends them. What a series repeats is encoded once."""
+    """Samples of one database as Kapacitor sends them. What a series repeats is encoded once.
 
-    def __init__(self, database: str) -> None:
-        self._database = database
+    group: what a series' group and its dimensions are called.
+    """
+
+    def __init__(self, database: str, group: GroupOf | None = None) -> None:
+        self._database, self._group = database, group or (lambda tags: group_of(tags, SHARD_TAG))
         self._heads: dict[tuple[str, tuple[tuple[str, str], ...]], bytes] = {}
 
     def write(self, sample: Sample) -> bytes:
@@ -132,7 +165,7 @@ class PointWriter:
         if head is None:
             if len(self._heads) > 100_000:
                 self._heads.clear()
-            head = self._heads[key] = _head(sample, self._database, *group_of(sample.tags, SHARD_TAG))
+            head = self._heads[key] = _head(sample, self._database, *self._group(sample.tags))
         return _time_and_fields(sample) + head
 
 

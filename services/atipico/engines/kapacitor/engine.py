@@ -22,12 +22,8 @@ class Engine:
     """The servers that the settings name, and the folder in which the agent finds its jobs."""
 
     def __init__(self, settings: KapacitorSettings | None = None) -> None:
-        self._settings = settings = settings or load(KapacitorSettings)
-        influx, kapacitor = (
-            Server(name, at.url, at.login.headers(), settings.timeout, _CURE)
-            for name, at in (("InfluxDB", settings.influx()), ("Kapacitor", settings.kapacitor()))
-        )
-        self._influx, self._tasks = Influx(influx), Tasks(kapacitor, settings.udf)
+        self._settings = settings or load(KapacitorSettings)
+        self._influx, self._tasks = servers(self._settings)
 
     def plan(self, file: Path) -> list[Change]:
         """What `apply` would do. Raises NotYet when a server is down, Refused for what is no job of this engine."""
@@ -55,6 +51,15 @@ def files_in(given: Path) -> list[Path]:
         return [given]
     waiting = unlearnt()
     return [file for file in sorted(given.glob("*.toml")) if load_job(file).model.split("@")[0] not in waiting]
+
+
+def servers(settings: KapacitorSettings) -> tuple[Influx, Tasks]:
+    """The two servers that the settings name. Not for several threads at once."""
+    influx, kapacitor = (
+        Server(name, at.url, at.login.headers(), settings.timeout, _CURE)
+        for name, at in (("InfluxDB", settings.influx()), ("Kapacitor", settings.kapacitor()))
+    )
+    return Influx(influx), Tasks(kapacitor, settings.udf)
 
 
 def file_of(given: str) -> Path:

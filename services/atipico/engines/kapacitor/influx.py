@@ -51,11 +51,23 @@ class Influx:
         last = " DEFAULT" if default else ""
         self._ask(f"CREATE RETENTION POLICY {quoted(policy)} ON {quoted(database)} DURATION {keep} REPLICATION 1{last}")
 
+    def fields(self, database: str, measurement: str) -> dict[str, str]:
+        """The fields of a measurement with their types; none when it has no points yet."""
+        return dict(self._rows(f"SHOW FIELD KEYS ON {quoted(database)} FROM {quoted(measurement)}"))
+
+    def select(self, statement: str) -> list[dict[str, Any]]:
+        """The series of a statement that reads; times are in ns."""
+        return self._ask(statement)
+
+    def write(self, database: str, policy: str, lines: bytes) -> None:
+        """Write lines whose times are in ns; returns once they are accepted. Raises NotYet, Refused."""
+        self._server.ask("POST", "/write", params={"db": database, "rp": policy, "precision": "ns"}, data=lines)
+
     def _rows(self, statement: str) -> list[list[Any]]:
         return [row for series in self._ask(statement) for row in series["values"]]
 
     def _ask(self, statement: str) -> list[dict[str, Any]]:
-        answer = self._server.ask("POST", "/query", data={"q": statement})
+        answer = self._server.ask("POST", "/query", data={"q": statement, "epoch": "ns"})
         try:
             (result,) = answer["results"]
         except (KeyError, TypeError, ValueError):
@@ -64,6 +76,17 @@ class Influx:
             raise Refused(f"{self._server.name} at {self._server.url}: {result['error']}")
         series: list[dict[str, Any]] = result.get("series", [])
         return series
+
+
+def measurement(database: str, policy: str, name: str) -> str:
+    """A measurement of a retention policy as InfluxQL takes it."""
+    return f"{quoted(database)}.{quoted(policy)}.{quoted(name)}"
+
+
+def text(value: str) -> str:
+    """A text as InfluxQL takes it."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    return f"'{escaped}'"
 
 
 def quoted(name: str) -> str:

@@ -29,6 +29,14 @@ class KapacitorSettings(Settings):
     keep: Seconds = 30 * 86400.0
     flush: Seconds = Field(0.1, gt=0)
     timeout: Seconds = Field(10.0, gt=0)
+    agent_socket: str = ""
+    sweep_every: Seconds = Field(2.0, gt=0)
+    sweep_after: Seconds = Field(3.0, gt=0)
+    sweep_back: Seconds = Field(3600.0, gt=0)
+    overlap: Seconds = Field(30.0, ge=0)
+    mark_every: Seconds = Field(10.0, gt=0)
+    agent_timeout: Seconds = Field(10.0, gt=0)
+    sweeper_metrics_port: int = Field(0, ge=0, le=65535)
 
     _is_one = field_validator("influx_url", "kapacitor_url")(is_url)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -53,6 +54,16 @@ class Tasks:
                 self._server.ask("POST", _PATH, json={"id": task.id, "status": "enabled", **body})
         except Refused as error:
             raise self._helped(error) from error
+
+    def since(self, id: str) -> int:
+        """When a task was defined, ns."""
+        told = self._server.ask("GET", f"{_PATH}/{quote(id, safe='')}", params={"fields": "created"})
+        return round(datetime.fromisoformat(told["created"]).timestamp() * 1e9)
+
+    def revive(self, id: str) -> None:
+        """Begin a task anew that is as it should be but does not run."""
+        self._patch(id, {"status": "disabled"})
+        self._patch(id, {"status": "enabled"})
 
     def delete(self, id: str) -> None:
         self._server.ask("DELETE", f"{_PATH}/{quote(id, safe='')}")

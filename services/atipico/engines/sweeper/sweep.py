@@ -1,0 +1,122 @@
+"""Sees to it that a job on an InfluxDB has an outcome for every sample, whatever was killed or hung on the way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import structlog
+
+from atipico.engines.kapacitor.settings import KapacitorSettings
+from atipico.engines.sweeper.counts import Counting, Look
+from atipico.engines.sweeper.gaps import Gaps
+from atipico.engines.sweeper.marks import Marks
+from atipico.errors import AtipicoError
+from atipico.metrics import RETRIES
+
+_SECOND = 10**9
+_STEP, _LONG_STEP = 2 * _SECOND, 10 * _SECOND  # stretches that are counted: of what is new, and of all that is swept
+_NEW = 10 * _SECOND  # what is whole is looked at again for so long
+_ALL_EVERY_S = 60.0
+
+
+class State(NamedTuple):
+    """since: when samples began to be handed over, ns. dead: why none is any more, "" while they are."""
+
+    since: int
+    dead: str = ""
+
+
+class Stream(Protocol):
+    """What hands the samples of a job to the agent as they come."""
+
+    def state(self) -> State | None:
+        """How it is; None while nobody wants it to. Raises NotYet, Refused."""
+
+    def revive(self) -> None:
+        """Have it hand over samples again where it is dead. Raises NotYet, Refused."""
+
+
+class Tools(NamedTuple):
+    """look: a snapshot of what the agent knows of the job. repair: make outcomes anew, from a time on, ns."""
+
+    counting: Counting
+    look: Callable[[], bytes]
+    repair: Callable[[int, int, threading.Event], None]
+
+
+class Sweep:
+    """Sweeps one job until `stop` is set, whatever it meets."""
+
+    def __init__(self, job: str, settings: KapacitorSettings, stream: Stream, marks: Marks, tools: Tools) -> None:
+        self._settings, self._stream, self._marks, self._tools = settings, stream, marks, tools
+        self._gaps = Gaps(settings.sweep_after)
+        self._whole = 0  # all before has its outcome, ns
+        self._asked_at, self._all_at = float("-inf"), time.monotonic()
+        self._newest = -1  # stretch with an outcome when the agent was asked last
+        self._said = ""
+        self._log = structlog.get_logger("sweeper").bind(job=job)
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                self._sweep(stop)
+                self._said = ""
+            except AtipicoError as error:
+                RETRIES.labels("sweep").inc()
+                if str(error) != self._said:
+                    self._log.warning("sweeps again", error=str(error))
+                self._said = str(error)
+            except Exception:
+                self._log.exception("sweeps again")
+            stop.wait(self._settings.sweep_every)
+
+    def _sweep(self, stop: threading.Event) -> None:
+        state = self._stream.state()
+        if state is None:
+            return
+        lost = self._marks.lost if self._marks.lost is not None else self._lost(state)
+        if lost is not None:
+            self._tools.repair(lost, state.since, stop)
+            self._gaps.forget()
+
+    def _lost(self, state: State) -> int | None:
+        """From where on outcomes are to be made anew, ns; None when nothing is lost."""
+        now = time.time_ns()
+        look = self._look(state.since, now)
+        lost = self._gaps.first(look, time.monotonic())
+        if state.dead:
+            self._log.warning("nothing is handed over", why=state.dead)
+            lost = min([*look.short, now])
+        due = time.monotonic() - self._asked_at > self._settings.mark_every and look.newest > self._newest
+        if due or state.dead or not self._marks.life:
+            forgotten = self._forgotten(state.since, may_mark=lost is None)
+            lost = forgotten if forgotten is not None else lost
+            self._asked_at, self._newest = time.monotonic(), look.newest
+        if lost is None:
+            self._whole = max(self._whole, min([*look.short, now - _NEW]))
+        return lost
+
+    def _look(self, since: int, now: int) -> Look:
+        """At what is not known to be whole; now and then at all."""
+        oldest = max(since, now - round(self._settings.sweep_back * _SECOND))
+        self._whole = max(self._whole, oldest)
+        if time.monotonic() - self._all_at > _ALL_EVERY_S:
+            self._all_at = time.monotonic()
+            short = self._tools.counting.look(oldest, self._whole, _LONG_STEP).short
+            self._whole = max(oldest, min([*short, self._whole]))
+        return self._tools.counting.look(self._whole, now, _STEP)
+
+    def _forgotten(self, since: int, may_mark: bool) -> int | None:
+        """From where on the agent does not know what it did; None when it does, and then a mark is made of it."""
+        snapshot = self._tools.look()
+        if snapshot and self._marks.is_news(snapshot):
+            young = since > time.time_ns() - round(self._settings.sweep_back * _SECOND)
+            self._marks.begin(snapshot, since if young else None)
+        elif snapshot and not self._marks.is_of(snapshot):
+            return self._marks.newest.until + 1 if self._marks.newest else since
+        if snapshot and may_mark:
+            self._marks.add(snapshot)
+        return None

@@ -1,0 +1,45 @@
+"""A job's task in Kapacitor, as what hands its samples over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from atipico.engines.kapacitor.tasks import Tasks
+from atipico.engines.kapacitor.tick import literal
+from atipico.engines.sweeper.sweep import State
+from atipico.errors import NotYet
+from atipico.wire.sample import SHARD_TAG
+
+
+class TaskStream:
+    """The task `id`. While Kapacitor does not answer, it is as it was."""
+
+    def __init__(self, tasks: Tasks, id: str) -> None:
+        self._tasks, self._id = tasks, id
+        self._since: int | None = None
+        self._by_shard = True
+
+    def state(self) -> State | None:
+        """None where there is no task, or a person stopped it. Raises NotYet while it was never seen."""
+        try:
+            task = self._tasks.find(self._id)
+        except NotYet:
+            if self._since is None:
+                raise
+            return State(self._since)
+        if task is None or not task.enabled:
+            return None
+        self._since = self._since or self._tasks.since(self._id)
+        self._by_shard = f".groupBy({literal(SHARD_TAG)})" in task.script
+        return State(self._since, task.error)
+
+    def revive(self) -> None:
+        """Have it begin anew where it is dead."""
+        state = self.state()
+        if state and state.dead:
+            self._tasks.revive(self._id)
+
+    def group(self, tags: Mapping[str, str]) -> tuple[str, Sequence[str]]:
+        """What Kapacitor calls the group of a series, and its dimensions."""
+        dimensions = [SHARD_TAG] if self._by_shard else sorted(tags)
+        return ",".join(f"{name}={tags.get(name, '')}" for name in dimensions), dimensions

@@ -1,0 +1,196 @@
+"""What the sweeper decides by: which stretches are lost for good, where to go back to, how samples are counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from atipico.engines.sweeper.counts import Counting, Look
+from atipico.engines.sweeper.gaps import Gaps
+from atipico.engines.sweeper.marks import Mark, Marks
+from atipico.errors import Refused
+from atipico.registry.jobs import Job
+from atipico.wire.snapshot import Snapshot
+
+AFTER_S = 3.0
+JOB = Job("pumps", "", "pump", (), engine="kapacitor")
+
+
+def looked(*counts: tuple[int, int]) -> Look:
+    """Stretches 0, 1, 2 ... with so many samples and outcomes."""
+    return Look(
+        {at: many for at, (many, _) in enumerate(counts)}, {at: told for at, (_, told) in enumerate(counts) if told}
+    )
+
+
+class Watched:
+    """Looks at one thing after the other, a second apart; tells when what was lost."""
+
+    def __init__(self) -> None:
+        self._gaps, self.now = Gaps(AFTER_S), 0.0
+
+    def __call__(self, look: Look, seconds: int = 1) -> int | None:
+        found = None
+        for _ in range(seconds):
+            found = self._gaps.first(look, self.now)
+            self.now += 1.0
+        return found
+
+
+def test_what_is_missing_while_later_outcomes_are_there_is_lost_after_a_while():
+    watched, hole = Watched(), looked((9, 9), (9, 4), (9, 9))
+
+    assert watched(hole, 3) is None
+    assert watched(hole) == 1
+
+
+def test_what_still_grows_is_not_lost():
+    watched = Watched()
+
+    for told in range(9):
+        assert watched(looked((9, 9), (9, told), (9, 9)), 2) is None
+
+
+def test_what_is_missing_at_the_end_is_waited_for_four_times_as_long():
+    watched, end = Watched(), looked((9, 9), (9, 4), (9, 0))
+
+    assert watched(end, 12) is None
+    assert watched(end) == 1
+
+
+def test_a_backlog_that_is_worked_off_is_not_lost():
+    watched = Watched()
+
+    for done in range(40):
+        counts = [(9, 9)] * done + [(9, 3)] + [(9, 0)] * 5
+        assert watched(looked(*counts)) is None
+
+
+def test_what_was_dealt_with_is_waited_for_anew():
+    watched, hole = Watched(), looked((9, 4), (9, 9))
+    watched(hole, 4)
+
+    watched._gaps.forget()
+
+    assert watched(hole) is None
+
+
+def snapshot(number: int, until: int, life: str = "a", shape: str = "s") -> bytes:
+    return Snapshot(number, shape, None, life, {"shard=0": until - 3, "shard=1": until}).to_bytes()
+
+
+@pytest.fixture
+def marks(tmp_path) -> Marks:
+    marks = Marks(tmp_path / "pumps.json")
+    marks.begin(snapshot(1, 100), since=50)
+    for number in range(1, 4):
+        marks.add(snapshot(number, 100 * number))
+    return marks
+
+
+def test_a_job_goes_back_to_marks_that_know_nothing_of_what_was_lost_newest_first(marks):
+    assert [mark.until for mark in marks.before(250)] == [200, 100, 49]
+    assert [mark.until for mark in marks.before(200)] == [100, 49]
+    assert marks.before(49) == []
+    assert marks.before(250)[0].reached == {"shard=0": 197, "shard=1": 200}
+
+
+def test_marks_that_know_what_was_made_anew_are_dropped_for_good(marks, tmp_path):
+    marks.begin_repair(250)
+
+    again = Marks(tmp_path / "pumps.json")
+    assert (again.lost, [mark.until for mark in again.before(10**9)]) == (250, [200, 100, 49])
+
+
+def test_a_repair_that_ended_is_begun_no_more(marks, tmp_path):
+    marks.begin_repair(250)
+
+    marks.end_repair(snapshot(9, 400))
+
+    again = Marks(tmp_path / "pumps.json")
+    assert (again.lost, again.newest.until) == (None, 400)
+
+
+def test_marks_of_another_job_are_none_to_go_back_to(marks):
+    other = snapshot(4, 500, shape="other")
+    assert marks.is_news(other)
+    assert not marks.is_news(snapshot(4, 500, life="b"))
+
+    marks.begin(other, since=None)
+
+    assert marks.before(10**9) == []
+
+
+def test_the_end_of_the_agents_life_is_seen(marks):
+    assert marks.is_of(snapshot(4, 500))
+    assert not marks.is_of(snapshot(4, 500, life="b"))
+
+
+def test_torn_marks_are_begun_anew_and_newer_ones_are_refused(marks, tmp_path):
+    file = tmp_path / "pumps.json"
+    whole = file.read_bytes()
+
+    file.write_bytes(whole[: len(whole) // 2])
+    assert Marks(file).newest is None
+
+    file.write_bytes(whole.replace(b'"format":1', b'"format":2'))
+    with pytest.raises(Refused, match="newer"):
+        Marks(file)
+
+
+def test_only_so_many_marks_are_kept(marks):
+    for number in range(4, 30):
+        marks.add(snapshot(number, 100 * number))
+
+    assert [mark.until for mark in marks.before(10**9)] == [2900, 2800, 2700, 2600, 2500, 2400]
+    assert isinstance(marks.newest, Mark)
+
+
+class Values:
+    """An InfluxDB that has so many values of each field in a stretch, and so many outcomes."""
+
+    def __init__(self, fields: dict[str, int], outcomes: int) -> None:
+        self.fields, self.outcomes = fields, outcomes
+
+    def select(self, statement: str) -> list[dict]:
+        if '"scores"' in statement:
+            return [{"columns": ["time", "count"], "values": [[0, self.outcomes]]}]
+        if "*::field" in statement:
+            return [
+                {
+                    "columns": ["time", *(f"count_{name}" for name in self.fields)],
+                    "values": [[0, *self.fields.values()]],
+                }
+            ]
+        counted = next(many for name, many in self.fields.items() if f'count("{name}")' in statement)
+        return [{"columns": ["time", "count"], "values": [[0, counted]]}]
+
+
+class Read:
+    """The same samples, read."""
+
+    def __init__(self, many: int) -> None:
+        self._many = many
+
+    def samples(self, begin: int, end: int) -> list:
+        return [type("Row", (), {"time": at}) for at in range(self._many)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "samples", "counted"),
+    [({"heat": 9, "hum": 3}, 9, 9), ({"hum": 3, "heat": 9}, 9, 9), ({"heat": 6, "hum": 3}, 9, 9)],
+    ids=["first field in all", "last field in all", "no field in all"],
+)
+def test_samples_are_counted_whatever_fields_they_have(fields, samples, counted):
+    counting = Counting(JOB, Values(fields, outcomes=samples), "autogen", Read(samples))
+
+    assert counting.look(0, 1000, 1000).samples == {0: counted}
+
+
+def test_a_field_that_comes_to_be_in_fewer_samples_is_counted_no_more():
+    influx = Values({"heat": 9, "hum": 0}, outcomes=9)
+    counting = Counting(JOB, influx, "autogen", Read(0))
+    counting.look(0, 1000, 1000)
+
+    influx.fields = {"heat": 2, "hum": 9}
+
+    assert counting.look(0, 1000, 1000).samples == {0: 9}
