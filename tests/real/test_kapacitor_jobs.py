@@ -184,17 +184,6 @@ def test_a_stream_whose_points_have_no_shard_is_grouped_by_all_its_tags(real):
     assert ".groupBy(*)" in real.says("plan", "-f", real.job)
 
 
-def test_samples_that_differ_in_a_tag_source_alone_have_an_outcome_each(real):
-    real.influx.write(b"pump,host=a,source=x heat=1,pump=1i 1")
-    real.says("apply", "-f", real.job)
-
-    real.influx.write(b"pump,host=a,source=x heat=1,pump=1i 5\npump,host=a,source=y heat=1,pump=1i 5")
-    until(lambda: real.kapacitor.look("atipico-pumps")["stats"]["node-stats"]["influxdb_out3"]["points_written"] == 2)
-
-    told = real.influx.query('SELECT count("scored") FROM "scores" GROUP BY *')
-    assert [(one["tags"]["source"], one["tags"]["sample_source"]) for one in told] == [("pump", "x"), ("pump", "y")]
-
-
 def test_a_database_and_a_retention_policy_that_are_missing_are_made(real, monkeypatch):
     real.job.write_text('database = "plant"\n' + JOB)
     monkeypatch.setitem(real.env, "ATIPICO_KAPACITOR_RETENTION_POLICY", "month")

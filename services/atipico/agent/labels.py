@@ -14,8 +14,8 @@ MOST = 200_000  # labels; beyond it those furthest ahead are left out
 class Labels:
     """Labels of the measurement `stream` that wait for the first sample later than they are.
 
-    Behind Kapacitor samples and labels come over two connections: where the one is held up, the other overtakes it, and a
-    label that comes before its sample is nobody's.
+    Behind Kapacitor samples and labels come over two connections: where the one is held up, the other overtakes it,
+    and a label that comes before its sample is nobody's.
     """
 
     def __init__(self, stream: str) -> None:
