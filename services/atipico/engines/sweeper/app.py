@@ -18,7 +18,7 @@ from atipico.engines.sweeper.feed import Feed
 from atipico.engines.sweeper.marks import Marks
 from atipico.engines.sweeper.repair import Repairs
 from atipico.engines.sweeper.rows import Rows
-from atipico.engines.sweeper.sweep import Sweep, Tools
+from atipico.engines.sweeper.sweep import Loss, Sweep, Tools
 from atipico.engines.sweeper.task import TaskStream
 from atipico.errors import Refused
 from atipico.metrics import REFUSED, start_beating
@@ -80,8 +80,8 @@ def _sweep(job: Job, settings: KapacitorSettings) -> Sweep:
         finally:
             feed.close()
 
-    def repair(lost: int, since: int, stop: threading.Event) -> None:
-        repairs.run(lost, marks, since, stream.revive, stop)
+    def repair(loss: Loss, since: int, stop: threading.Event) -> None:
+        repairs.run(loss.since, marks, since, lambda: stream.revive(loss.stalled), stop)
 
     return Sweep(
         job.name, settings, stream, marks, Tools(Counting(job, influx, settings.retention_policy, rows), look, repair)

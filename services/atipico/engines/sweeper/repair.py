@@ -14,7 +14,7 @@ from atipico.engines.kapacitor.settings import KapacitorSettings
 from atipico.engines.sweeper.feed import Feed
 from atipico.engines.sweeper.marks import Mark, Marks
 from atipico.engines.sweeper.rows import Row, Rows
-from atipico.errors import Refused
+from atipico.errors import AtipicoError, Refused
 from atipico.metrics import LOST, REWINDS, SAMPLES_OUT
 from atipico.registry.jobs import Job
 from atipico.stream.outcomes import OutcomeLines
@@ -38,7 +38,7 @@ class Repairs:
         """Make all outcomes anew from `lost` (ns) on. since: when the job began, ns. Raises NotYet, Refused.
 
         revive: has the samples that come now reach the agent again; called when the job is nearly up to date, while
-        what they bring waits.
+        what they bring waits. Where it can't, the next repair is told again.
         """
         begun, older = time.monotonic(), bool(marks.newest) and not marks.before(lost)
         if not older:
@@ -77,7 +77,10 @@ class Repairs:
             at = min(at + step, now)
             many += self._feed(feed, _unknown(rows, reached), lost)
             step = _next_step(step, len(rows))
-        revive()
+        try:
+            revive()
+        except AtipicoError as error:
+            self._log.error("not revived, tries again", error=str(error))
         rest = self._rows.read(at, time.time_ns())
         return many + self._feed(feed, _unknown(rest, reached), lost)
 

@@ -35,16 +35,23 @@ class Stream(Protocol):
     def state(self) -> State | None:
         """How it is; None while nobody wants it to. Raises NotYet, Refused."""
 
-    def revive(self) -> None:
-        """Have it hand over samples again where it is dead. Raises NotYet, Refused."""
+    def revive(self, stalled: bool) -> None:
+        """Have it hand over samples again where it is dead, or nothing came of it for long. Raises NotYet, Refused."""
+
+
+class Loss(NamedTuple):
+    """since: from where on outcomes are to be made anew, ns. stalled: nothing came behind it."""
+
+    since: int
+    stalled: bool = False
 
 
 class Tools(NamedTuple):
-    """look: a snapshot of what the agent knows of the job. repair: make outcomes anew, from a time on, ns."""
+    """look: a snapshot of what the agent knows of the job. repair: make outcomes anew; with when the job began, ns."""
 
     counting: Counting
     look: Callable[[], bytes]
-    repair: Callable[[int, int, threading.Event], None]
+    repair: Callable[[Loss, int, threading.Event], None]
 
 
 class Sweep:
@@ -77,13 +84,13 @@ class Sweep:
         state = self._stream.state()
         if state is None:
             return
-        lost = self._marks.lost if self._marks.lost is not None else self._lost(state)
-        if lost is not None:
-            self._tools.repair(lost, state.since, stop)
+        loss = Loss(self._marks.lost) if self._marks.lost is not None else self._loss(state)
+        if loss:
+            self._tools.repair(loss, state.since, stop)
             self._gaps.forget()
 
-    def _lost(self, state: State) -> int | None:
-        """From where on outcomes are to be made anew, ns; None when nothing is lost."""
+    def _loss(self, state: State) -> Loss | None:
+        """What is to be made anew, None when nothing is."""
         now = time.time_ns()
         look = self._look(state.since, now)
         lost = self._gaps.first(look, time.monotonic())
@@ -97,7 +104,8 @@ class Sweep:
             self._asked_at, self._newest = time.monotonic(), look.newest
         if lost is None:
             self._whole = max(self._whole, min([*look.short, now - _NEW]))
-        return lost
+            return None
+        return Loss(lost, stalled=lost >= look.newest)
 
     def _look(self, since: int, now: int) -> Look:
         """At what is not known to be whole; now and then at all."""

@@ -33,10 +33,10 @@ class TaskStream:
         self._by_shard = f".groupBy({literal(SHARD_TAG)})" in task.script
         return State(self._since, task.error)
 
-    def revive(self) -> None:
-        """Have it begin anew where it is dead."""
+    def revive(self, stalled: bool) -> None:
+        """Have it begin anew where it is dead, or says that it runs while nothing comes of it."""
         state = self.state()
-        if state and state.dead:
+        if state and (state.dead or stalled):
             self._tasks.revive(self._id)
 
     def group(self, tags: Mapping[str, str]) -> tuple[str, Sequence[str]]:
