@@ -101,7 +101,7 @@ def test_an_agent_that_forgot_is_taken_back_to_what_it_knew_at_the_newest_mark(w
 
     world.life = "b"
 
-    assert [loss.since for loss in world.twice()][0] == world.reached + 1
+    assert world.twice()[0].since == world.reached + 1
 
 
 def test_a_repair_that_was_begun_goes_first_whatever_is_seen(world):

@@ -11,8 +11,8 @@ import structlog
 from atipico import logs
 from atipico.config import load, run_dir, socket_path
 from atipico.engines.kapacitor.engine import ENGINE, servers
-from atipico.engines.kapacitor.tick import task_id
 from atipico.engines.kapacitor.settings import KapacitorSettings
+from atipico.engines.kapacitor.tick import task_id
 from atipico.engines.sweeper.counts import Counting
 from atipico.engines.sweeper.feed import Feed
 from atipico.engines.sweeper.marks import Marks
