@@ -68,7 +68,11 @@ def test_every_relative_link_leads_somewhere(page):
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_file_that_a_page_names_is_there(page):
     named = re.findall(r"`((?:services|jobs|models|bench|compose)/[^`\s<]*)`", page.read_text())
-    shown = {"jobs/pumps.toml", "compose/.env", *re.findall(r"`([\w./]+)`:\n\n`{3,}", page.read_text())}  # made by who follows the page
+    shown = {
+        "jobs/pumps.toml",
+        "compose/.env",
+        *re.findall(r"`([\w./]+)`:\n\n`{3,}", page.read_text()),
+    }  # made by who follows the page
 
     missing = [name for name in named if name not in shown and not list(HOUSE.glob(name.rstrip("/")))]
 
