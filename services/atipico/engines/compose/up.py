@@ -154,6 +154,6 @@ def _await_score(values: dict[str, str], began_ns: int) -> None:
             why = str(error)
         if time.monotonic() > deadline:
             raise NotYet(
-                f"no score in Grafana after {_UP_S:g} s: {why}; see what the parts say: docker logs atipico_agent_1"
+                f"no score in Grafana after {_UP_S:g} s: {why}; see `docker-compose logs agent kapacitor` in compose/"
             )
         time.sleep(_POLL_S)
