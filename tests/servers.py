@@ -187,10 +187,14 @@ write-concurrency = 1
 
 
 class Kapacitor(Server):
-    """Kapacitor 1.5 beside an InfluxDB. udfs: name -> socket of an agent, which must listen before the start."""
+    """Kapacitor 1.5 beside an InfluxDB. udfs: name -> socket of an agent, which must listen before the start.
+
+    more: further lines of its settings.
+    """
 
     name = "kapacitord"
     healthy = "/kapacitor/v1/ping"
+    more = ""
 
     def __init__(
         self, folder: Path, influx: Influx, udfs: Mapping[str, Path], timeout: str = "10s", snapshot: str = "1s"
@@ -241,7 +245,8 @@ subscriptions-sync-interval = "1s"
 atipico = ["autogen"]
 [udf]
 [udf.functions]
-{functions}"""
+{functions}
+{self.more}"""
         )
         return [program("kapacitord"), "-config", settings]
 

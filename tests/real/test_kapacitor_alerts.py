@@ -160,3 +160,21 @@ def test_an_episode_has_its_id_in_a_topic_of_the_job_until_the_job_is_deleted(re
     assert event["state"]["message"] == "pumps pump=p0: 1 of the last 1 samples anomalous"
     real.says("delete", "pumps")
     assert topics() == []
+
+
+def test_an_endpoint_of_kapacitors_own_keeps_the_secret_out_of_the_task(real, receiver):
+    file = real.job.with_name("pumps.toml")
+    file.write_text(JOB + 'by = ["pump"]\nendpoint = "pager"')
+    unknown = real.atipico("apply", "-f", file)
+    headers = '{ Authorization = "Bearer secret" }'
+    real.kapacitor.stop()
+    real.kapacitor.more = f'[[httppost]]\nendpoint = "pager"\nurl = "{receiver.url}"\nheaders = {headers}\n'
+    real.kapacitor.start()
+    real.says("apply", "-f", file)
+    place = itertools.count()
+
+    until(lambda: levels(receiver), lambda: write(real, [0.9], next(place)))
+
+    assert (unknown.returncode, "no [[httppost]] of that endpoint" in unknown.stderr) == (1, True), unknown.stderr
+    assert receiver.headers[0]["Authorization"] == "Bearer secret"
+    assert "secret" not in real.kapacitor.look("atipico-pumps")["script"]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from atipico.engines.server import Server
-from atipico.errors import Refused
+from atipico.errors import AtipicoError, Refused
 
 _PATH = "/kapacitor/v1/tasks"
 _TOPICS = "/kapacitor/v1/alerts/topics"
@@ -52,7 +52,7 @@ class Tasks:
                 self._patch(task.id, {"status": "enabled"})
             else:
                 self._server.ask("POST", _PATH, json={"id": task.id, "status": "enabled", **body})
-        except Refused as error:
+        except AtipicoError as error:
             raise self._helped(error) from error
 
     def since(self, id: str) -> int:
@@ -78,11 +78,14 @@ class Tasks:
     def _patch(self, id: str, change: dict[str, Any]) -> None:
         self._server.ask("PATCH", f"{_PATH}/{quote(id, safe='')}", json=change)
 
-    def _helped(self, error: Refused) -> Refused:
+    def _helped(self, error: AtipicoError) -> AtipicoError:
+        where = f"{self._server.name} at {self._server.url}"
+        if "HTTPPostService" in str(error):
+            return Refused(f"{where} has no [[httppost]] of that endpoint in its kapacitor.conf; add it, with its url")
         if self._udf not in str(error) or "no method or property" not in str(error):
             return error
         return Refused(
-            f"{self._server.name} at {self._server.url} does not know our agent; add to its kapacitor.conf "
+            f"{where} does not know our agent; add to its kapacitor.conf "
             f'[udf.functions.{self._udf}] with socket = "<run folder>/agent.sock" and timeout = "10s", then '
             "start the agent, and Kapacitor again"
         )
