@@ -16,18 +16,18 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(name, "1")  # before numpy is there
+if __name__ == "__main__":
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy is there
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from atipico.config import home  # noqa: E402
-from atipico.learn.judge import tried  # noqa: E402
-from atipico.learn.prepared import find_job  # noqa: E402
-from atipico.learn.recipe import Recipe, changed, read_recipe  # noqa: E402
-from atipico.learn.split import split  # noqa: E402
-from atipico.learn.table import Table, table_of  # noqa: E402
-from atipico.learn.tuning import search  # noqa: E402
+from atipico.config import home
+from atipico.learn.judge import tried
+from atipico.learn.prepared import find_job
+from atipico.learn.recipe import Recipe, changed, read_recipe
+from atipico.learn.split import split
+from atipico.learn.table import Table, table_of
+from atipico.learn.tuning import search
 
 RECIPE = home() / "data" / "transactions" / "learn.toml"
 WEEKS = 3
