@@ -45,6 +45,7 @@ SEEN_ELSEWHERE = {  # command -> why it is not typed here
     ".venv/bin/python bench/soak.py --faults 84 --seed 21": "minutes; test_faults.py does the same faults",
     ".venv/bin/python bench/memory.py": "minutes; test_memory.py does the same in two",
     ".venv/bin/python bench/features.py payments.parquet": "the same",
+    ".venv/bin/python bench/methods.py FILE": "an hour; test_bench_methods.py tries its parts",
     ".venv/bin/atipico data make payments --out payments.parquet": "the same; test_data_make.py makes a smaller one",
 }
 
