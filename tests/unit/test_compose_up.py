@@ -124,10 +124,11 @@ def test_down_ends_processes_where_docker_does_not_answer(machine, tmp_path):
     machine.command("docker", docker("exit 1"))
     shutil.copy(HOUSE / "compose" / "default.env", tmp_path / "compose" / ".env")
 
-    done = machine("down")
+    done, elsewhere = machine("down"), machine("down", ATIPICO_RUN=str(tmp_path / "another"))
 
     assert (done.returncode, done.stdout) == (0, "nothing was running\n")
     assert "containers were not looked at: Docker does not answer" in done.stderr
+    assert (elsewhere.returncode, elsewhere.stderr) == (0, "")  # that run folder's are other parts
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from atipico.config import home
+from atipico.config import home, run_dir
 from atipico.engines.compose import docker, dotenv
 from atipico.engines.compose.docker import Project
 
@@ -10,9 +10,12 @@ _DOWN_S = 180.0
 
 
 def project() -> Project | None:
-    """The project of this checkout; None when it was never started in containers. Raises as `docker.memory` does."""
+    """The project of this checkout; None when it was never started in containers, or a run folder elsewhere is meant.
+
+    Raises as `docker.memory` does.
+    """
     path = home() / "compose" / ".env"
-    if not path.is_file():
+    if not path.is_file() or run_dir() != home() / "run":
         return None
     docker.memory()
     return Project(path.parent, dotenv.read(path), docker.compose())
