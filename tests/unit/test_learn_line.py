@@ -121,6 +121,10 @@ def test_what_is_not_there_any_more_as_it_was_written_is_made_again(done):
     }
 
 
+def test_features_that_are_made_again_and_are_the_same_train_nothing(done):
+    assert list(run(done, force=["features"])) == ["features"]
+
+
 def test_a_stage_that_is_forced_is_done_again_with_all_that_follows_from_it(done):
     assert list(run(done, force=["train"])) == ["train", "evaluate", "register"]
     assert not run(done)

@@ -111,7 +111,7 @@ class Prepared:
         if self._looked:
             return path
         self.validate()
-        read = self._features_read()
+        read = reads.of_features(self.recipe, self.job, self._data_read())
         if self.kept.due("features", read):
             with self.bar("rows") as step:
                 self._table = table_of(self.recipe, self.job, self._file(), step)
@@ -128,9 +128,6 @@ class Prepared:
             path = self.features()
             self._table = self._table or read_table(path)
         return self._table
-
-    def _features_read(self) -> Reads:
-        return reads.of_features(self.recipe, self.job, self._data_read())
 
     def _data_read(self) -> Reads:
         return reads.of_data(self._file(), self._data_told()["sha256"], self.recipe.dataset)

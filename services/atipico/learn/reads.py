@@ -27,11 +27,11 @@ def of_features(recipe: Recipe, job: Job, data: Reads) -> Reads:
     return {**data, "job": hash_of(made), "recipe": hash_of(asked), "code": code_of("atipico.learn.table")}
 
 
-def of_train(recipe: Recipe, features: Reads) -> Reads:
+def of_train(recipe: Recipe, features: str) -> Reads:
     """Where no last training day is named, the days to judge on say which it is."""
     told = recipe.model_dump(mode="json", by_alias=True)
     return {
-        "features": hash_of(features),
+        "features": features,
         **{part: hash_of(told[part]) for part in ("train", "estimator", "threshold")},
         "test": hash_of(recipe.test.days),
         "libraries": hash_of(versions()),
@@ -39,9 +39,9 @@ def of_train(recipe: Recipe, features: Reads) -> Reads:
     }
 
 
-def of_evaluate(recipe: Recipe, features: Reads, run: Run) -> Reads:
+def of_evaluate(recipe: Recipe, features: str, run: Run) -> Reads:
     return {
-        "features": hash_of(features),
+        "features": features,
         "run": hash_of(run.receipt("train") or run.id),
         "test": hash_of(recipe.test.model_dump(mode="json")),
         "code": code_of("atipico.learn.judge", "atipico.learn.plots"),

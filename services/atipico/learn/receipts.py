@@ -37,6 +37,11 @@ class Kept:
         self._say(f"{stage}: {', '.join(why)}" if why else f"{stage}: skipped: nothing it reads has changed")
         return bool(why)
 
+    def made(self, stage: str) -> str:
+        """The hash of what a stage that is done wrote: the same, however often it was made."""
+        of = _read(self.folder / f"{stage}.json")
+        return hash_of(of["wrote"]) if of else ""
+
     def done(self, stage: str, reads: Reads, wrote: Sequence[Path], run: Run | None = None) -> None:
         """Keep what a stage read and wrote."""
         folder = run.folder if run else self.folder

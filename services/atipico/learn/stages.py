@@ -42,8 +42,8 @@ class Learning(Prepared):
         """Train all estimators, find the threshold, and write both into a new run."""
         begun = perf_counter()
         self.features()
-        read = reads.of_train(self.recipe, self._features_read())
-        if not self.kept.due("train", read, last := self._last_run()) and last:
+        read = reads.of_train(self.recipe, self.kept.made("features"))
+        if not self._due("train", read, last := self._last_run()) and last:
             return last
         table = self.table()
         made = split(self.recipe, table)
@@ -84,8 +84,8 @@ class Learning(Prepared):
         """Judge a run, the newest unless given, and draw it. False and a warning where there is nothing to judge on."""
         run = run or self.find_run()
         self.features()
-        read = reads.of_evaluate(self.recipe, self._features_read(), run)
-        if not self.kept.due("evaluate", read, run):
+        read = reads.of_evaluate(self.recipe, self.kept.made("features"), run)
+        if not self._due("evaluate", read, run):
             return True
         table = self.table()
         self._same_features(run, table)
@@ -130,7 +130,7 @@ class Learning(Prepared):
         """Put a run's model, the newest unless given, into the registry: compiled, with card and golden rows."""
         run = run or self.find_run()
         read = reads.of_register(self.models, run)
-        if not self.kept.due("register", read, run):
+        if not self._due("register", read, run):
             return load(self.models.joinpath(*run.told["registered"].split("@")))
         rows, label = run.sample()
         with run.timed("register"):
@@ -151,9 +151,19 @@ class Learning(Prepared):
     def find_run(self, name: str | None = None) -> Run:
         return Run.find(self.runs, self.recipe.name, name)
 
-    def _done(self, stage: str, reads: Reads, wrote: Sequence[Path], run: Run) -> None:
-        """A stage of a run is done: that is kept, and told to MLflow where somebody asked for it."""
-        self.kept.done(stage, reads, wrote, run)
+    def _due(self, stage: str, read: Reads, run: Run | None) -> bool:
+        """Whether a stage of that run is to be done; where it is not, MLflow may still have to hear of it."""
+        due = self.kept.due(stage, read, run)
+        if run and not due:
+            self._tell(run)
+        return due
+
+    def _done(self, stage: str, read: Reads, wrote: Sequence[Path], run: Run) -> None:
+        self.kept.done(stage, read, wrote, run)
+        self._tell(run)
+
+    def _tell(self, run: Run) -> None:
+        """To MLflow, where somebody asked for it."""
         if self.track or self.recipe.track:
             from atipico.learn.track import tell
 
