@@ -115,14 +115,30 @@ def levels(receiver) -> list[str]:
     return [one["level"] for one in receiver.outcomes]
 
 
-def an_episode_over_a_restart(real: Real, receiver, meanwhile: Callable[[], None]) -> list[str]:
-    """Which levels a webhook was told: an episode begins, Kapacitor is killed and comes back, samples stay high."""
+def killed(real: Real) -> None:
+    real.kapacitor.kill()
+    real.kapacitor.start()
+
+
+def revived(real: Real) -> None:
+    """As a task is whose agent was killed."""
+    real.kapacitor.patch("atipico-pumps", status="disabled")
+    real.kapacitor.patch("atipico-pumps", status="enabled")
+
+
+def forgotten(real: Real) -> None:
+    topics = f"{real.kapacitor.url}/kapacitor/v1/alerts/topics"
+    for topic in requests.get(topics, timeout=10).json()["topics"]:
+        requests.delete(f"{topics}/{quote(topic['id'], safe='')}", timeout=10).raise_for_status()
+    killed(real)
+
+
+def an_episode_over(happens: Callable[[Real], None], real: Real, receiver) -> list[str]:
+    """Which levels a webhook was told: an episode begins, something happens to Kapacitor, samples stay high."""
     apply(real, f'for = 2\nover_after = 3\nwebhook = "{receiver.url}"')
     write(real, [0.1, 0.9, 0.9], 0)
     until(lambda: levels(receiver))
-    meanwhile()
-    real.kapacitor.kill()
-    real.kapacitor.start()
+    happens(real)
     until(lambda: real.kapacitor.look("atipico-pumps")["executing"])
     place = itertools.count(3)
     # InfluxDB hands nothing over until it has found Kapacitor again.
@@ -132,17 +148,15 @@ def an_episode_over_a_restart(real: Real, receiver, meanwhile: Callable[[], None
     return levels(receiver)
 
 
-def test_an_episode_that_lasts_over_a_restart_of_kapacitor_is_told_once_and_so_is_its_end(real, receiver):
-    assert an_episode_over_a_restart(real, receiver, meanwhile=lambda: None) == ["CRITICAL", "OK"]
+@pytest.mark.parametrize("happens", [killed, revived])
+def test_an_episode_that_lasts_while_kapacitor_or_its_task_begins_anew_is_told_once_and_so_is_its_end(
+    real, receiver, happens
+):
+    assert an_episode_over(happens, real, receiver) == ["CRITICAL", "OK"]
 
 
 def test_the_control_a_kapacitor_that_forgets_its_topics_tells_it_twice(real, receiver):
-    def forget() -> None:
-        topics = f"{real.kapacitor.url}/kapacitor/v1/alerts/topics"
-        for topic in requests.get(topics, timeout=10).json()["topics"]:
-            requests.delete(f"{topics}/{quote(topic['id'], safe='')}", timeout=10).raise_for_status()
-
-    assert an_episode_over_a_restart(real, receiver, meanwhile=forget) == ["CRITICAL", "CRITICAL", "OK"]
+    assert an_episode_over(forgotten, real, receiver) == ["CRITICAL", "CRITICAL", "OK"]
 
 
 def test_an_episode_has_its_id_in_a_topic_of_the_job_until_the_job_is_deleted(real):
