@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from atipico.errors import Refused
 from atipico.learn import estimators, fit, quality, threshold
 from atipico.learn.calendar import DAY, Span
 from atipico.learn.ensembles import Ensemble
@@ -230,3 +231,18 @@ def test_every_kind_of_estimator_is_trained_written_and_read_back_to_the_same_sc
     looked_at = importance(back.estimator, 4)
     assert looked_at.sum() == pytest.approx(1)
     assert set(np.argsort(looked_at)[-2:]) == {0, 3}
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad", "why"),
+    [
+        ("lightgbm", {"learning_rate": -1.0}, r"estimator 1-lightgbm: Check failed: \(learning_rate\) > \(0.0\)"),
+        ("random_forest", {"max_depth": -1}, "estimator 1-random_forest: The 'max_depth' parameter"),
+    ],
+)
+def test_a_value_that_a_library_refuses_is_refused_with_its_words(kind, bad, why):
+    rows = np.random.default_rng(0).normal(size=(200, 3))
+    members = estimators.members_of(recipe(estimator=[{"kind": kind, "n_estimators": 2, **bad}]))
+
+    with pytest.raises(Refused, match=why):
+        list(estimators.train(members, rows, (rows[:, 0] > 1).astype(np.int8), None))

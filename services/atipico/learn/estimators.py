@@ -63,7 +63,9 @@ def train(
     for member in members:
         try:
             yield member._replace(estimator=_fitted(member, rows, label, weight))
-        except (ValueError, TypeError) as error:
+        except Exception as error:
+            if not isinstance(error, ValueError | TypeError) and type(error).__name__ != "LightGBMError":
+                raise  # LightGBM's own, which may not be installed, is no ValueError
             raise Refused(f"estimator {member.name}: {' '.join(str(error).split())[:300]}") from error
 
 
