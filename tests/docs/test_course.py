@@ -11,8 +11,10 @@ import nbclient
 import pytest
 
 from atipico.config import home
+from atipico.lab.export import to_pdf
 from atipico.learn.course import SMALL, material
 from atipico.learn.recipe import changed, read_recipe
+from docs.pages import pictures
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PICTURES = {"01-look": 5, "02-prepare": 4, "03-tuning": 4, "04-ensembles": 4}
@@ -40,12 +42,14 @@ def outputs(notebook: Any) -> list[Any]:
 
 @pytest.mark.timeout(300)  # its kernel imports half the ecosystem first
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_notebook_runs_says_what_it_is_for_and_has_its_pictures(name, execute):
+def test_a_notebook_runs_says_what_it_is_for_and_has_its_pictures_as_pdf_too(name, execute, tmp_path):
     notebook = execute(name)
+    to_pdf(notebook, tmp_path / "made.pdf")
 
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert all(part in text for part in ("**Goal.**", "**Resumen.**", "## What we saw"))
     assert sum("image/png" in out.get("data", {}) for out in outputs(notebook)) == PICTURES[name]
+    assert pictures((tmp_path / "made.pdf").read_bytes()) == PICTURES[name]
     assert not [out for out in outputs(notebook) if out.get("name") == "stderr"]
 
 
