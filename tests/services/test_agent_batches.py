@@ -5,14 +5,16 @@ from __future__ import annotations
 import random
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from atipico.agent.batches import Batches
 from atipico.agent.server import listen, serve
+from atipico.agent.work import SumWork
 from atipico.agent.works import Works
+from atipico.scorers.sum import SumScorer
 from atipico.wire.points import read_answer
 from atipico.wire.sample import Score
 from atipico.wire.udf_pb2 import BATCH, STREAM, BeginBatch, EndBatch, Point
@@ -192,6 +194,29 @@ def test_after_a_restart_of_the_connection_windows_go_on_and_nothing_is_told_wor
 
     assert before | told(second, 20) == told(undisturbed, 60)
     assert nothing_more(second)
+
+
+def test_a_batch_of_any_size_is_worked_on_by_blocks(tmp_path, monkeypatch):
+    blocks: list[int] = []
+
+    class Counts(SumWork):
+        def answers(self, points: Sequence[bytes]) -> list[bytes]:
+            blocks.append(len(points))
+            return super().answers(points)
+
+    monkeypatch.chdir(tmp_path)
+    listener = listen(Path("c.sock"))
+    open_work = lambda *_: Counts(SumScorer())  # noqa: E731
+    threading.Thread(target=serve, args=(listener, open_work, None, True), daemon=True).start()
+    with listener, socket.socket(socket.AF_UNIX) as connection:
+        connection.connect("c.sock")
+        host = Host(connection)
+        host.init()
+
+        query(host, {"a": dict.fromkeys(range(20_000), 1.0)}, until=20_000)
+
+        assert len(told(host, 20_000)) == 20_000
+    assert max(blocks) <= 8192
 
 
 def test_points_that_lack_what_their_batch_says_get_it_from_there():

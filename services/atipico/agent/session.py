@@ -146,11 +146,15 @@ class Session:
             self._put_points(batches.end(request.end))
 
     def _put_points(self, points: list[bytes]) -> None:
-        if points and not self._inbox.put_points(points):
+        """Queue points, by so many as are worked on at once: a batch may have any number."""
+        for at in range(0, len(points), _BATCH):
+            some = points[at : at + _BATCH]
+            if self._inbox.put_points(some):
+                continue
             if self._batches:
                 self._batches.forget()
-            REFUSED.labels("agent's queue is full").inc(len(points))
-            log.warning("queue full, points left out", points=len(points), in_all=self._inbox.left_out)
+            REFUSED.labels("agent's queue is full").inc(len(some))
+            log.warning("queue full, points left out", points=len(some), in_all=self._inbox.left_out)
 
     def _serve(self) -> None:
         try:
