@@ -44,7 +44,7 @@ from atipico.learn.tuned import toml_of
 
 WORK = Path("../runs/course")
 course = material(WORK)
-TRIALS = 4 if course.small else 15
+TRIALS = 4 if course.small else 12
 course.told
 
 # %% [markdown]
