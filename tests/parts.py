@@ -91,3 +91,9 @@ class Page(Part):
             return super().up() and requests.get(f"{self.url}/ping", timeout=2).ok
         except requests.RequestException:
             return False
+
+
+class Sweeper(Part):
+    """What sees to the jobs on an InfluxDB."""
+
+    code = "from atipico.engines.sweeper.app import run; run()"

@@ -16,7 +16,7 @@ import requests
 
 import servers
 from atipico.config import home
-from parts import Agent, Part
+from parts import Agent, Part, Sweeper
 from running_store import free_port
 from stack.faults.undisturbed import Undisturbed, options
 from stack.faults.verdict import Verdict, judge
@@ -47,12 +47,6 @@ class Generator(Part):
     """The generator of one stream of payments."""
 
     code = "from atipico.generator.app import run; run()"
-
-
-class Sweeper(Part):
-    """The sweeper of the run folder's jobs."""
-
-    code = "from atipico.engines.sweeper.app import run; run()"
 
 
 class Chain:

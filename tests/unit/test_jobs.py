@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from atipico.config import home
@@ -110,6 +112,18 @@ def test_how_late_a_sample_may_come_is_a_duration_of_an_hour_at_most(job):
     for wrong, told in {"90": "needed|unit", "2h": "at most 3600 s"}.items():
         with pytest.raises(Refused, match=told):
             job(f'allowed_late = "{wrong}"\n' + MODEL)
+
+
+@pytest.mark.parametrize(
+    ("engine", "more", "why"),
+    [
+        ("kapacitor", 'sinks = [{ file = "a.jsonl" }]\n', "sinks: engine 'kapacitor' has none"),
+        ("polled", 'sinks = [{ file = "a.jsonl" }]\n', "sinks: engine 'polled' has none"),
+    ],
+)
+def test_what_an_engine_would_not_do_is_refused(job, engine, more, why):
+    with pytest.raises(Refused, match=re.escape(why)):
+        job(f'engine = "{engine}"\n{more}{MODEL}')
 
 
 def test_a_job_that_names_no_engine_is_for_that_of_the_environment(job, monkeypatch):

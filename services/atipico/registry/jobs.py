@@ -16,7 +16,7 @@ from atipico.features.spec import FeatureSpec, LabelSpec, parse_labels, parse_sp
 from atipico.pace import Every, parse_every
 from atipico.sinks.spec import SinkSpec, parse_sinks
 
-ENGINES = ("embedded", "kapacitor")
+ENGINES = ("embedded", "kapacitor", "polled")
 _MOST_LATE = 3600 * 10**9  # ns
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SETTINGS = {
@@ -91,7 +91,8 @@ def _job(name: str, table: dict[str, Any]) -> Job:
         table["allowed_late"] = _allowed_late(table["allowed_late"])
     engine = table.setdefault("engine", os.environ.get("ATIPICO_ENGINE") or ENGINES[0])
     if engine not in ENGINES:
-        raise Refused(f"engine = {engine!r}{nearest(engine, ENGINES)}; there are {' and '.join(ENGINES)}")
+        raise Refused(f"engine = {engine!r}{nearest(engine, ENGINES)}; there are {', '.join(ENGINES)}")
+    _check_engine(engine, bool(sinks), alert is not None)
     told = None if alert is None else parse_alert(alert, embedded=engine == ENGINES[0])
     job = Job(name=name, sinks=sinks, every=every, alert=told, **{"model": "", **table, **who})
     if job.stream == job.scores:
@@ -101,6 +102,14 @@ def _job(name: str, table: dict[str, Any]) -> Job:
     if job.labels and job.labels.stream in (job.stream, job.scores):
         raise Refused(f"[labels] stream = {job.labels.stream!r}: labels need a stream of their own")
     return job
+
+
+def _check_engine(engine: str, sinks: bool, alert: bool) -> None:
+    """Raises Refused for what the engine would not do."""
+    if sinks and engine != "embedded":
+        raise Refused(f"sinks: engine {engine!r} has none; its outcomes are in the measurement that scores names")
+    if alert and engine == "polled":
+        raise Refused("[alert]: engine 'polled' tells no alerts; engines 'embedded' and 'kapacitor' do")
 
 
 def _who_scores(table: dict[str, Any]) -> dict[str, Any]:

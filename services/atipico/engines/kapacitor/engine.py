@@ -6,7 +6,7 @@ from pathlib import Path
 
 from atipico.config import home, load, run_dir
 from atipico.engines.kapacitor.influx import Influx
-from atipico.engines.kapacitor.plan import Change, changes, removals
+from atipico.engines.kapacitor.plan import Change, changes, removals, store_changes
 from atipico.engines.kapacitor.settings import KapacitorSettings
 from atipico.engines.kapacitor.tasks import Tasks
 from atipico.engines.server import Server
@@ -14,7 +14,7 @@ from atipico.errors import Refused, nearest
 from atipico.registry.jobs import Job, load_job
 from atipico.registry.unlearnt import unlearnt
 
-ENGINE = "kapacitor"
+ENGINE, POLLED = "kapacitor", "polled"
 _CURE = "give user and password, see services/atipico/engines/kapacitor/config.toml"
 
 
@@ -35,14 +35,16 @@ class Engine:
             if known != text
             else []
         )
+        if job.engine == POLLED:
+            return first + list(store_changes(job, self._influx, self._settings))
         return first + list(changes(job, self._influx, self._tasks, self._settings))
 
     def removals(self, name: str) -> list[Change]:
         """What `delete` would do. Samples and outcomes stay, and so does the job's own file."""
         agents = _agents_file(name)
-        mine = agents.is_file() and load_job(agents).engine == ENGINE
-        last = [Change("-", f"{agents}, where the agent found it", agents.unlink)] if mine else []
-        return [*removals(name, self._tasks), *last]
+        engine = load_job(agents).engine if agents.is_file() else ""
+        last = [Change("-", f"{agents}, where the agent found it", agents.unlink)] if engine in (ENGINE, POLLED) else []
+        return last if engine == POLLED else [*removals(name, self._tasks), *last]
 
 
 def files_in(given: Path) -> list[Path]:
@@ -76,10 +78,10 @@ def file_of(given: str) -> Path:
 
 def _job(file: Path) -> Job:
     job = load_job(file)
-    if job.engine != ENGINE:
+    if job.engine not in (ENGINE, POLLED):
         raise Refused(
             f'job {job.name} ({file}) is for engine = "{job.engine}", which runs all of jobs/ at the next ./up.sh; '
-            f'to have it on the real servers say engine = "{ENGINE}"'
+            f'to have it on the real servers say engine = "{ENGINE}" or "{POLLED}"'
         )
     return job
 

@@ -32,14 +32,7 @@ def changes(job: Job, influx: Influx, tasks: Tasks, settings: KapacitorSettings)
     database, policy = job.database, settings.retention_policy
     influx.check_version()
     new = database not in influx.databases()
-    if new:
-        yield Change("+", f"database {database}", lambda: influx.make_database(database))
-    if policy != "autogen" if new else policy not in influx.policies(database):
-        yield Change(
-            "+",
-            f"retention policy {policy} of {database}",
-            lambda: influx.make_policy(database, policy, settings.keep, default=new),
-        )
+    yield from store_changes(job, influx, settings)
     tags = [] if new else influx.tags(database, job.stream)
     if not tags:
         yield Change("!", f"stream {job.stream} has no points with tags yet: taken to have the tag {SHARD_TAG}")
@@ -52,6 +45,20 @@ def changes(job: Job, influx: Influx, tasks: Tasks, settings: KapacitorSettings)
             "!",
             f"InfluxDB hands points over by {writers} writers at once, so their order may change; "
             "set write-concurrency = 1 in [subscriber] of influxdb.conf",
+        )
+
+
+def store_changes(job: Job, influx: Influx, settings: KapacitorSettings) -> Iterator[Change]:
+    """What is to be made in InfluxDB for a job."""
+    database, policy = job.database, settings.retention_policy
+    new = database not in influx.databases()
+    if new:
+        yield Change("+", f"database {database}", lambda: influx.make_database(database))
+    if policy != "autogen" if new else policy not in influx.policies(database):
+        yield Change(
+            "+",
+            f"retention policy {policy} of {database}",
+            lambda: influx.make_policy(database, policy, settings.keep, default=new),
         )
 
 

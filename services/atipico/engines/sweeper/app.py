@@ -10,20 +10,26 @@ import structlog
 
 from atipico import logs
 from atipico.config import load, run_dir, socket_path
-from atipico.engines.kapacitor.engine import ENGINE, servers
+from atipico.engines.kapacitor.engine import ENGINE, POLLED, servers
+from atipico.engines.kapacitor.influx import Influx
 from atipico.engines.kapacitor.settings import KapacitorSettings
 from atipico.engines.kapacitor.tick import task_id
+from atipico.engines.sweeper.again import Again
 from atipico.engines.sweeper.counts import Counting
 from atipico.engines.sweeper.feed import Feed
+from atipico.engines.sweeper.follow import Follow
+from atipico.engines.sweeper.losses import Losses
 from atipico.engines.sweeper.marks import Marks
 from atipico.engines.sweeper.repair import Repairs
 from atipico.engines.sweeper.rows import Rows
 from atipico.engines.sweeper.sweep import Loss, Sweep, Tools
 from atipico.engines.sweeper.task import TaskStream
-from atipico.errors import Refused
+from atipico.errors import AtipicoError
 from atipico.metrics import REFUSED, start_beating
 from atipico.registry.jobs import Job, load_job
 from atipico.web import serve_metrics
+from atipico.wire.points import GroupOf, group_of
+from atipico.wire.sample import SHARD_TAG
 
 log = structlog.get_logger("sweeper")
 
@@ -54,35 +60,55 @@ def run() -> None:
 
 
 def _begin(path: Path, settings: KapacitorSettings, end: threading.Event) -> None:
-    """Sweep the job of a file from now on, if it is one of this engine. One whose file is wrong is said."""
+    """Sweep or follow the job of a file from now on, if it is for here. One whose file is wrong is said."""
     try:
         job = load_job(path)
-        if job.engine == ENGINE:
-            sweep = _sweep(job, settings)
-            threading.Thread(target=sweep.run, args=(end,), name=f"job {job.name}", daemon=True).start()
-    except Refused as error:
+        if job.engine not in (ENGINE, POLLED):
+            return
+        run = _sweep(job, settings).run if job.engine == ENGINE else _follow(job, settings, path.stat().st_mtime_ns).run
+        threading.Thread(target=run, args=(end,), name=f"job {job.name}", daemon=True).start()
+    except AtipicoError as error:
         REFUSED.labels("job file").inc()
         log.error("job left out until its file is mended", error=str(error))
 
 
-def _sweep(job: Job, settings: KapacitorSettings) -> Sweep:
-    influx, tasks = servers(settings)
-    socket = Path(settings.agent_socket) if settings.agent_socket else socket_path("agent")
-    stream = TaskStream(tasks, task_id(job.name))
-    rows = Rows(job, influx, settings.retention_policy, stream.group)
-    marks = Marks(run_dir() / "sweeper" / f"{job.name}.json")
-    repairs = Repairs(job, settings, socket, influx, rows)
+class _Of:
+    """What a job is worked on with; each has connections of its own, as each has a thread."""
 
-    def look() -> bytes:
-        feed = Feed(job, socket, settings.agent_timeout, again=False)
+    def __init__(self, job: Job, settings: KapacitorSettings, influx: Influx, group: GroupOf) -> None:
+        self._job, self._settings = job, settings
+        self._socket = Path(settings.agent_socket) if settings.agent_socket else socket_path("agent")
+        rows = Rows(job, influx, settings.retention_policy, group)
+        self.again = Again(job, settings, influx, rows)
+        self.counting = Counting(job, influx, settings.retention_policy, rows)
+        self.marks = Marks(run_dir() / "sweeper" / f"{job.name}.json")
+
+    def connect(self, again: bool = True) -> Feed:
+        return Feed(self._job, self._socket, self._settings.agent_timeout, again)
+
+    def look(self) -> bytes:
+        """A snapshot of what the agent knows."""
+        feed = self.connect(again=False)
         try:
             return feed.snapshot()
         finally:
             feed.close()
 
-    def repair(loss: Loss, since: int, stop: threading.Event) -> None:
-        repairs.run(loss.since, marks, since, lambda: stream.revive(loss.stalled), stop)
 
-    return Sweep(
-        job.name, settings, stream, marks, Tools(Counting(job, influx, settings.retention_policy, rows), look, repair)
-    )
+def _sweep(job: Job, settings: KapacitorSettings) -> Sweep:
+    influx, tasks = servers(settings)
+    stream = TaskStream(tasks, task_id(job.name))
+    of = _Of(job, settings, influx, stream.group)
+    repairs = Repairs(job.name, of.again, of.connect, of.marks)
+
+    def repair(loss: Loss, since: int, stop: threading.Event) -> None:
+        repairs.run(loss.since, since, lambda: stream.revive(loss.stalled), stop)
+
+    return Sweep(job.name, settings, stream, of.marks, Tools(of.counting, of.look, repair))
+
+
+def _follow(job: Job, settings: KapacitorSettings, since: int) -> Follow:
+    influx, _ = servers(settings)
+    of = _Of(job, settings, influx, lambda tags: group_of(tags, SHARD_TAG))
+    losses = Losses(of.counting, settings.sweep_after, settings.sweep_back)
+    return Follow(job.name, settings, of.again, of.connect, of.marks, losses, since)

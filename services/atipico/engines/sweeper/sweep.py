@@ -10,16 +10,13 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from atipico.engines.kapacitor.settings import KapacitorSettings
-from atipico.engines.sweeper.counts import Counting, Look
-from atipico.engines.sweeper.gaps import Gaps
+from atipico.engines.sweeper.counts import Counting
+from atipico.engines.sweeper.losses import Losses
 from atipico.engines.sweeper.marks import Marks
 from atipico.errors import AtipicoError
 from atipico.metrics import RETRIES
 
 _SECOND = 10**9
-_STEP, _LONG_STEP = 2 * _SECOND, 10 * _SECOND  # stretches that are counted: of what is new, and of all that is swept
-_NEW = 10 * _SECOND  # what is whole is looked at again for so long
-_ALL_EVERY_S = 60.0
 
 
 class State(NamedTuple):
@@ -59,9 +56,8 @@ class Sweep:
 
     def __init__(self, job: str, settings: KapacitorSettings, stream: Stream, marks: Marks, tools: Tools) -> None:
         self._settings, self._stream, self._marks, self._tools = settings, stream, marks, tools
-        self._gaps = Gaps(settings.sweep_after)
-        self._whole = 0  # all before has its outcome, ns
-        self._asked_at, self._all_at = float("-inf"), time.monotonic()
+        self._losses = Losses(tools.counting, settings.sweep_after, settings.sweep_back)
+        self._asked_at = float("-inf")
         self._newest = -1  # stretch with an outcome when the agent was asked last
         self._said = ""
         self._log = structlog.get_logger("sweeper").bind(job=job)
@@ -87,13 +83,12 @@ class Sweep:
         loss = Loss(self._marks.lost) if self._marks.lost is not None else self._loss(state)
         if loss:
             self._tools.repair(loss, state.since, stop)
-            self._gaps.forget()
+            self._losses.forget()
 
     def _loss(self, state: State) -> Loss | None:
         """What is to be made anew, None when nothing is."""
         now = time.time_ns()
-        look = self._look(state.since, now)
-        lost = self._gaps.first(look, time.monotonic())
+        look, lost = self._losses.look(state.since, now)
         if state.dead:
             self._log.warning("nothing is handed over", why=state.dead)
             lost = min([*look.short, now])
@@ -103,19 +98,9 @@ class Sweep:
             lost = forgotten if forgotten is not None else lost
             self._asked_at, self._newest = time.monotonic(), look.newest
         if lost is None:
-            self._whole = max(self._whole, min([*look.short, now - _NEW]))
+            self._losses.settle(look, now)
             return None
         return Loss(lost, stalled=lost >= look.newest)
-
-    def _look(self, since: int, now: int) -> Look:
-        """At what is not known to be whole; now and then at all."""
-        oldest = max(since, now - round(self._settings.sweep_back * _SECOND))
-        self._whole = max(self._whole, oldest)
-        if time.monotonic() - self._all_at > _ALL_EVERY_S:
-            self._all_at = time.monotonic()
-            short = self._tools.counting.look(oldest, self._whole, _LONG_STEP).short
-            self._whole = max(oldest, min([*short, self._whole]))
-        return self._tools.counting.look(self._whole, now, _STEP)
 
     def _forgotten(self, since: int, may_mark: bool) -> int | None:
         """From where on the agent does not know what it did; None when it does, and then a mark is made of it."""
