@@ -1,7 +1,7 @@
 #!/bin/sh
 # All tests: ./test.sh [--real] [pytest arguments]
-# --real: also the tests on the real InfluxDB, Kapacitor and Grafana, taken from the folder ATIPICO_REAL or from PATH;
-# one that is missing is a failure.
+# --real: also the tests on the real InfluxDB, Kapacitor and Grafana, taken from the folder ATIPICO_REAL or from PATH, and
+# those of the stack in containers, by Docker and Compose; one that is missing is a failure.
 # Without pytest arguments the checks of style, types and imports come first.
 set -u
 cd "$(dirname "$0")" || exit 1
