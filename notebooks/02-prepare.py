@@ -232,7 +232,7 @@ plt.show()
 #
 # ## 6. In a recipe
 #
-# All of this is two lines of a `learn.toml`, and a command:
+# All of this is three lines of a `learn.toml`, and a command:
 #
 #     [train.imbalance]
 #     kind = "random_under"
