@@ -132,7 +132,7 @@ def test_an_applied_job_scores_each_point_under_its_own_time_and_tags(real):
 def test_a_task_that_was_changed_by_hand_is_told_and_not_overwritten_unasked(real):
     real.says("apply", "-f", real.job)
     script = real.kapacitor.look("atipico-pumps")["script"]
-    real.kapacitor.patch("atipico-pumps", script=script.replace("100ms", "9s"))
+    real.kapacitor.patch("atipico-pumps", script=script.replace("20ms", "9s"))
 
     planned, refused = real.says("plan", "-f", real.job), real.atipico("apply", "-f", real.job)
 

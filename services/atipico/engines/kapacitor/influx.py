@@ -20,7 +20,7 @@ class Influx:
         if version.lstrip("v")[:2] in ("2.", "3."):
             raise Refused(
                 f"{self._server.name} at {self._server.url} is version {version}, which hands no points over to "
-                "Kapacitor; jobs of this engine need 1.8 (docs/existing.md)"
+                "Kapacitor; jobs of this engine need 1.8, those of the engine polled do not (docs/existing.md)"
             )
 
     def databases(self) -> list[str]:

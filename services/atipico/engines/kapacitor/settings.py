@@ -27,7 +27,7 @@ class KapacitorSettings(Settings):
     udf: str = Field("atipico", pattern=r"^[A-Za-z_]\w*$")
     retention_policy: str = "autogen"
     keep: Seconds = 30 * 86400.0
-    flush: Seconds = Field(0.1, gt=0)
+    flush: Seconds = Field(0.02, gt=0)
     timeout: Seconds = Field(10.0, gt=0)
     agent_socket: str = ""
     sweep_every: Seconds = Field(2.0, gt=0)
