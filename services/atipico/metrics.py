@@ -40,7 +40,9 @@ LAG = Gauge(
 FORGOTTEN_KEYS = Counter("atipico_forgotten_keys", "Keys whose windows were dropped because there were too many.")
 OUT_OF_ORDER = Counter("atipico_out_of_order", "Samples that features met late or again, with the reason.", ["reason"])
 GAPS = Counter("atipico_gaps", "Times that samples of a series were due and did not come.", ["stream"])
-REWINDS = Counter("atipico_rewinds", "Times a job went back for samples that came late.", ["stream"])
+REWINDS = Counter(
+    "atipico_rewinds", "Times a job went back for samples that came late, or whose outcomes were lost.", ["stream"]
+)
 TOO_LATE = Counter("atipico_too_late", "Samples that came later than their job goes back for.", ["stream"])
 KEYS = Gauge("atipico_keys", "Keys whose windows are remembered: awake in memory, asleep on disk.", ["stream", "state"])
 ALERTS = Counter("atipico_alerts", "Episodes that began and that were over.", ["stream", "state"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -189,3 +190,63 @@ def test_a_job_of_the_embedded_engine_keeps_no_account_of_groups(works):
 def test_a_way_of_sending_again_that_nobody_knows_is_refused(works):
     with pytest.raises(Refused, match="by time"):
         works.open({"job": "beside", "rewind": "bytime"}, Connection())
+
+
+def test_where_nothing_entered_since_a_snapshot_is_the_one_that_was(works):
+    live = works.open({"job": "beside"}, Connection())
+    live.answers(heats(0, 3))
+    first = live.snapshot()
+
+    assert live.snapshot() == first
+    live.answers(heats(3, 4))
+    assert Snapshot.from_bytes(live.snapshot()).checkpoint > Snapshot.from_bytes(first).checkpoint
+
+
+def test_who_streams_pushes_no_snapshot_off_the_disk_that_a_sweeper_may_go_back_to(works):
+    live, looks = (
+        works.open({"job": "beside"}, Connection()),
+        works.open({"job": "beside", "rewind": "looks"}, Connection()),
+    )
+    live.answers(heats(0, 3))
+    mark = looks.snapshot()
+
+    for at in range(3, 40):
+        live.answers(heats(at, at + 1))
+        live.snapshot()
+
+    again = works.open(BESIDE, Connection())
+    again.restore(mark)
+    assert Snapshot.from_bytes(again.snapshot()).reached == {"shard=0": 2}
+
+
+def test_a_sample_of_the_future_tells_nothing_of_its_group(works):
+    live, far = works.open({"job": "beside"}, Connection()), time.time_ns() + 10**15
+    live.answers(heats(0, 3) + heats(far, far + 1))
+
+    assert Snapshot.from_bytes(live.snapshot()).reached == {"shard=0": 2}
+
+
+def test_groups_that_ended_long_ago_are_told_no_more(works):
+    live, hour = works.open({"job": "beside"}, Connection()), 3600 * 10**9
+    live.answers(heats(0, 1, "old") + heats(5, 6, "young") + heats(hour + 2, hour + 3))
+
+    assert Snapshot.from_bytes(live.snapshot()).reached == {"shard=0": hour + 2, "shard=young": 5}
+
+
+def test_a_block_that_failed_begins_another_life(tmp_path):
+    class Broken:
+        def info(self):
+            raise Stopped("the host is gone")
+
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "scored.toml").write_text(
+        'engine = "kapacitor"\nmodel = "m"\nstream = "pump"\n[features]\nheat = "heat"\n'
+    )
+    works = Works(tmp_path / "jobs", tmp_path / "agent", lambda *_: Broken())
+    live, looks = (works.open({"job": "scored", **more}, Connection()) for more in ({}, {"rewind": "looks"}))
+    before = Snapshot.from_bytes(looks.snapshot()).life
+
+    with pytest.raises(Stopped):
+        live.answers(heats(0, 3))
+
+    assert Snapshot.from_bytes(looks.snapshot()).life != before

@@ -48,8 +48,9 @@ class World:
     def _snapshot(self) -> bytes:
         return Snapshot(1, "s", None, self.life, {"shard=0": self.reached}).to_bytes()
 
-    def _repair(self, loss: Loss, since: int, stop: threading.Event) -> None:
+    def _repair(self, loss: Loss, since: int, stop: threading.Event) -> int:
         self.repaired.append(loss)
+        return 0
 
 
 @pytest.fixture

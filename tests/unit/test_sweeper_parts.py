@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from atipico.engines.kapacitor.settings import KapacitorSettings
+from atipico.engines.kapacitor.tasks import Task
+from atipico.engines.server import Answered
+from atipico.engines.sweeper.again import Again
 from atipico.engines.sweeper.counts import Counting, Look
+from atipico.engines.sweeper.feed import Feed
 from atipico.engines.sweeper.gaps import Gaps
 from atipico.engines.sweeper.marks import Mark, Marks
-from atipico.errors import Refused
+from atipico.engines.sweeper.repair import Repairs
+from atipico.engines.sweeper.rows import Row
+from atipico.engines.sweeper.task import TaskStream
+from atipico.errors import NotYet, Refused
 from atipico.registry.jobs import Job
+from atipico.wire.sample import Score
 from atipico.wire.snapshot import Snapshot
 
 AFTER_S = 3.0
@@ -63,6 +74,13 @@ def test_a_backlog_that_is_worked_off_is_not_lost():
     for done in range(40):
         counts = [(9, 9)] * done + [(9, 3)] + [(9, 0)] * 5
         assert watched(looked(*counts)) is None
+
+
+def test_a_chain_that_lags_far_behind_and_moves_is_not_lost():
+    watched = Watched()
+
+    for done in range(60):
+        assert watched(looked(*[(9, 9)] * done, *[(9, 0)] * 20)) is None
 
 
 def test_what_was_dealt_with_is_waited_for_anew():
@@ -137,6 +155,12 @@ def test_torn_marks_are_begun_anew_and_newer_ones_are_refused(marks, tmp_path):
         Marks(file)
 
 
+def test_a_task_that_was_stopped_to_be_begun_anew_is_noted_before_it_is(marks, tmp_path):
+    marks.note_reviving(True)
+
+    assert Marks(tmp_path / "pumps.json").reviving
+
+
 def test_only_so_many_marks_are_kept(marks):
     for number in range(4, 30):
         marks.add(snapshot(number, 100 * number))
@@ -171,8 +195,8 @@ class Read:
     def __init__(self, many: int) -> None:
         self._many = many
 
-    def samples(self, begin: int, end: int) -> list:
-        return [type("Row", (), {"time": at}) for at in range(self._many)]
+    def times(self, begin: int, end: int) -> list[int]:
+        return list(range(self._many))
 
 
 @pytest.mark.parametrize(
@@ -194,3 +218,160 @@ def test_a_field_that_comes_to_be_in_fewer_samples_is_counted_no_more():
     influx.fields = {"heat": 2, "hum": 9}
 
     assert counting.look(0, 1000, 1000).samples == {0: 9}
+
+
+def test_the_first_stretch_begins_where_is_looked_from():
+    class Aligned(Values):
+        def select(self, statement: str) -> list[dict]:
+            series = super().select(statement)
+            return [{**one, "values": [[0, *row[1:]] for row in one["values"]]} for one in series]
+
+    look = Counting(JOB, Aligned({"heat": 9}, outcomes=3), "autogen", Read(9)).look(700, 2000, 1000)
+
+    assert look.short == [700]
+
+
+def test_what_is_sent_at_once_is_bounded_in_rows_and_in_bytes():
+    def row(size: int) -> Row:
+        return Row(0, "", "", b"x" * size)
+
+    def sizes(rows: list[Row]) -> list[int]:
+        return [len(some) for some in Feed.portions(None, rows)]
+
+    assert sizes([row(10)] * 4500) == [2000, 2000, 500]
+    assert sizes([row(2**20)] * 9) == [4, 4, 1]
+    assert sizes([]) == []
+
+
+class Stopped:
+    """Tasks of a Kapacitor that ends between stopping a task and beginning it anew."""
+
+    enabled = True
+
+    def find(self, id: str) -> Task:
+        return Task(id, "script", ("a", "b"), self.enabled, "" if self.enabled else "it does not execute")
+
+    def since(self, id: str) -> int:
+        return 5
+
+    def revive(self, id: str) -> None:
+        if self.enabled:
+            self.enabled = False
+            raise NotYet("Kapacitor does not answer")
+        self.enabled = True
+
+
+def test_a_task_is_begun_anew_though_the_first_try_ended_in_its_midst(tmp_path):
+    tasks = Stopped()
+    with pytest.raises(NotYet):
+        TaskStream(tasks, "t", Marks(tmp_path / "pumps.json")).revive(stalled=True)
+
+    again = TaskStream(tasks, "t", Marks(tmp_path / "pumps.json"))
+    assert again.state().dead
+    again.revive(stalled=False)
+
+    assert (tasks.enabled, again.state().dead) == (True, "")
+
+
+def test_a_task_that_a_person_stopped_is_none_to_begin_anew(tmp_path):
+    tasks = Stopped()
+    tasks.enabled = False
+
+    assert TaskStream(tasks, "t", Marks(tmp_path / "pumps.json")).state() is None
+
+
+class Fed:
+    """A connection to an agent that scores what it is sent."""
+
+    portions = Feed.portions
+
+    def __init__(self) -> None:
+        self.restored, self.sent = list[str](), list[int]()
+
+    def restore(self, snapshot: str) -> None:
+        self.restored.append(snapshot)
+
+    def scores(self, rows: list[Row]):
+        self.sent += [row.time for row in rows]
+        return [(row, Score(0.5, 0.9, False, "m@1", True, "")) for row in rows]
+
+    def knock(self) -> None: ...
+
+    def snapshot(self) -> bytes:
+        return snapshot(9, 10**18)
+
+    def close(self) -> None: ...
+
+
+class Has:
+    """An InfluxDB with samples at some times, outcomes of others, and what is written to it."""
+
+    def __init__(self, samples: list[int], told: list[int] = (), refuses: bool = False) -> None:
+        self.times, self.outcomes, self.written, self.refuses = samples, told, list[bytes](), refuses
+
+    def read(self, begin: int, end: int) -> list[Row]:
+        return [Row(at, "scores", "shard=0", b"p") for at in self.times if begin <= at < end]
+
+    samples = read
+
+    def count(self, begin: int, end: int) -> int:
+        return sum(begin <= at < end for at in self.times)
+
+    def told(self, begin: int, end: int) -> set[tuple[int, str]]:
+        return {(at, "scores") for at in self.outcomes}
+
+    def write(self, database: str, policy: str, lines: bytes) -> None:
+        if self.refuses:
+            raise Answered("field type conflict", 400)
+        self.written += [int(line.rsplit(b" ", 1)[1]) for line in lines.splitlines()]
+
+
+def repaired(marks: Marks, has: Has, lost: int) -> tuple[Fed, list[bool], Again]:
+    """A repair from a time on; what was fed, and whether the task was begun anew."""
+    fed, revived = Fed(), list[bool]()
+    again = Again(JOB, KapacitorSettings(overlap=0), has, has)
+    Repairs("pumps", again, lambda: fed, marks).run(lost, 50, lambda: revived.append(True), threading.Event())
+    return fed, revived, again
+
+
+def test_a_repair_goes_back_before_the_loss_and_writes_what_is_not_older(marks):
+    has = Has([150, 210, 240, 260])
+
+    fed, revived, _ = repaired(marks, has, lost=230)
+
+    assert Snapshot.from_bytes(fed.restored[0].encode()).checkpoint == 2
+    assert (fed.sent, has.written, revived) == ([210, 240, 260], [240, 260], [True])
+    assert (marks.lost, marks.newest.until) == (None, 10**18)
+
+
+def test_what_lies_behind_a_long_rest_is_read_in_short_pieces(marks):
+    class Counted(Has):
+        most = 0
+
+        def read(self, begin: int, end: int) -> list[Row]:
+            rows = super().read(begin, end)
+            self.most = max(self.most, end - begin if rows else 0)
+            return rows
+
+    at = 10**18
+    has = Counted([240, at, at + 1])
+
+    repaired(marks, has, lost=230)
+
+    assert has.written == [240, at, at + 1]
+    assert has.most <= 20 * 10**9
+
+
+def test_what_was_lost_before_any_mark_is_scored_as_it_is_and_the_task_is_begun_anew_too(marks):
+    has = Has([20, 30, 310], told=[30])
+
+    fed, revived, _ = repaired(marks, has, lost=10)
+
+    assert Snapshot.from_bytes(fed.restored[0].encode()).checkpoint == 3
+    assert (fed.sent, has.written, revived) == ([310, 20], [310, 20], [True])
+
+
+def test_outcomes_that_the_store_will_never_take_are_told(marks):
+    _, _, again = repaired(marks, Has([240, 260], refuses=True), lost=230)
+
+    assert again.refused_until == 260

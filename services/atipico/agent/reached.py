@@ -13,6 +13,8 @@ from atipico.wire.snapshot import Snapshot
 from atipico.wire.udf_pb2 import Point
 
 _LONG_AGO = -(2**63)
+_AHEAD = 10 * 10**9  # ns; what is further ahead of this machine's clock tells nothing of what comes
+_BEHIND = 3600 * 10**9  # ns; a group that is further behind is told no more
 _LOOK_S = 60.0  # for what was on its way when it was dealt with; it costs reading each point twice
 
 
@@ -24,17 +26,21 @@ class Reached:
     """
 
     def __init__(self) -> None:
-        self.life = secrets.token_hex(4)
+        self.begin_life()
         self._newest: dict[str, int] = {}
         self._dealt: dict[str, int] = {}
         self._look_until_s = 0.0
 
     def note(self, groups: Iterable[str], times: Iterable[int]) -> None:
         """Samples are remembered now."""
-        newest = self._newest
+        newest, most = self._newest, time.time_ns() + _AHEAD
         for group, at in zip(groups, times, strict=True):
-            if at > newest.get(group, _LONG_AGO):
+            if newest.get(group, _LONG_AGO) < at <= most:
                 newest[group] = at
+
+    def begin_life(self) -> None:
+        """What is remembered from now on is not what it was, or not known to be."""
+        self.life = secrets.token_hex(4)
 
     def newest(self) -> Mapping[str, int]:
         """As it is now."""
@@ -42,6 +48,8 @@ class Reached:
 
     def told(self, snapshot: Snapshot) -> Snapshot:
         """A snapshot with what this knows."""
+        begin = max(self._newest.values(), default=0) - _BEHIND
+        self._newest = {group: at for group, at in self._newest.items() if at >= begin}
         return msgspec.structs.replace(snapshot, life=self.life, reached=dict(self._newest))
 
     def go_back(self, reached: Mapping[str, int]) -> None:
@@ -57,12 +65,14 @@ class Reached:
         """Those of the points that were not dealt with. What can't be read is for others to say."""
         if time.monotonic() > self._look_until_s:
             return points
-        parsed = list(map(_parsed, points))
-        return [
+        fresh = [
             data
-            for data, point in zip(points, parsed, strict=True)
+            for data, point in zip(points, map(_parsed, points), strict=True)
             if point is None or point.time > self._dealt.get(point.group, _LONG_AGO)
         ]
+        if len(fresh) < len(points):
+            self._look_until_s = time.monotonic() + _LOOK_S
+        return fresh
 
 
 def _parsed(point: bytes) -> Point | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,8 @@ class JobWork:
         self.live = False  # whether a sample entered since the process started
         self.reached = Reached() if job.engine != ENGINES[0] else None
         self.labels = WaitingLabels(job.labels.stream) if job.labels else None
+        self._saved = b""  # the newest snapshot, while nothing entered since
+        self.told_sweeper, self.swept_at = b"", float("-inf")
 
     def remembers(self, job: Job) -> bool:
         """Whether what is remembered serves this job too: another model does, other features or detectors do not."""
@@ -76,8 +79,13 @@ class JobWork:
         tell_late: to a host that goes back for what came late; any other would write it down as fields of an outcome.
         """
         block = _read(points, self._known.needs, self.job.labels.stream if self.job.labels else "")
-        self.live = True
-        told = judged(self._known, scorer, block.times, block.groups, block.columns, _labels(block))
+        self.live, self._saved = True, b""
+        try:
+            told = judged(self._known, scorer, block.times, block.groups, block.columns, _labels(block))
+        except BaseException:
+            if self.reached:  # what is remembered by now is not what is told to be
+                self.reached.begin_life()
+            raise
         if self.reached:
             self.reached.note(block.groups, block.times)
         answers = _answers(block, told.scores, self._writer)
@@ -88,13 +96,21 @@ class JobWork:
         return answers
 
     def snapshot(self) -> bytes:
-        """Keep what is known on disk; returns the id it is found by."""
-        number = self._checkpoints.save(self._known.save())
-        snapshot = Snapshot(number, self._known.shape, self._known.now)
-        return (self.reached.told(snapshot) if self.reached else snapshot).to_bytes()
+        """Keep what is known on disk, unless nothing entered since it was kept; returns the id it is found by."""
+        if not self._saved:
+            number = self._checkpoints.save(self._known.save())
+            snapshot = Snapshot(number, self._known.shape, self._known.now)
+            self._saved = (self.reached.told(snapshot) if self.reached else snapshot).to_bytes()
+        return self._saved
+
+    def snapshot_for_sweeper(self) -> bytes:
+        """The same for who looks after this job beside others."""
+        self.told_sweeper, self.swept_at = self.snapshot(), time.monotonic()
+        return self.told_sweeper
 
     def rewind(self, snapshot: bytes) -> None:
         """Go back to a snapshot, whatever is remembered now; empty: to nothing. Raises Refused when it can't."""
+        self._saved = b""
         if not snapshot:
             self._known.forget()
             if self.reached:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,9 @@ from atipico.ports import Scorer
 from atipico.registry.jobs import Job, load_job
 from atipico.scorers.http import Stopped
 
-LOG, TIME = "yes", "by time"  # how a host sends again
-_REWINDS = ("", LOG, TIME)
+LOG, TIME, LOOK = "yes", "by time", "looks"  # how a host sends again
+_REWINDS = ("", LOG, TIME, LOOK)
+_SWEPT_S = 600.0
 MakeScorer = Callable[[Job, threading.Event], Scorer]
 
 
@@ -38,8 +40,10 @@ class Attached:
             return self._counted(self._work.answers(points, self._scorer)) if points else []
 
     def snapshot(self) -> bytes:
+        """While somebody looks after the job, what they were told last: many more would push theirs off the disk."""
         with self._turn.now():
-            return self._work.snapshot()
+            swept = time.monotonic() - self._work.swept_at < _SWEPT_S
+            return self._work.told_sweeper if swept else self._work.snapshot()
 
     def restore(self, snapshot: bytes) -> None:
         with self._turn.now():
@@ -58,6 +62,14 @@ class Attached:
         return answers
 
 
+class Looks(Attached):
+    """The same for who looks after the job beside others: no points, but snapshots to go back to."""
+
+    def snapshot(self) -> bytes:
+        with self._turn.now():
+            return self._work.snapshot_for_sweeper()
+
+
 class SendsAgain(Attached):
     """The same for a host that sends again what it has no answer to, so that its connection can be ended any time."""
 
@@ -71,7 +83,7 @@ class SendsAgain(Attached):
 
     def snapshot(self) -> bytes:
         with self._mine():
-            return self._work.snapshot()
+            return self._work.snapshot() if self._tell_late else self._work.snapshot_for_sweeper()
 
     def restore(self, snapshot: bytes) -> None:
         with self._mine():
@@ -102,6 +114,7 @@ class Works:
     - "by time": beside others it goes back to where a Restore was taken and sends again from there, in the order of
       time. The points of other connections wait until it ends; what it sent is then left out of them. Without a
       Restore the job knows what it knew.
+    - "looks": it sends nothing; it asks for snapshots, which "by time" goes back to.
     - nothing, as behind Kapacitor: it never sends again. The state stays, and a Restore counts only for a job that
       knows nothing yet.
 
@@ -120,8 +133,9 @@ class Works:
         job, rewind = self._job(options.get("job", "")), options.get("rewind", "")
         if rewind not in _REWINDS:
             raise Refused(f"rewind = {rewind!r}{nearest(rewind, _REWINDS)}")
-        if rewind:
+        if rewind in (LOG, TIME):
             _check_labels(job, options.get("labels", ""))
+        scorer = self._make_scorer(job, session.stop) if job.model else None
         with self._opening:
             turn = self._turns.setdefault(job.name, Turn())
             self._end_left_behind(job.name, rewind)
@@ -136,15 +150,14 @@ class Works:
                 work.rewind(b"")
             if rewind == TIME:
                 turn.begin_again(session)
-        scorer = self._make_scorer(job, session.stop) if job.model else None
-        if rewind:
+        if rewind in (LOG, TIME):
             return SendsAgain(work, turn, scorer, session, tell_late=rewind == LOG)
-        return Attached(work, turn, scorer, session)
+        return (Looks if rewind else Attached)(work, turn, scorer, session)
 
     def _end_left_behind(self, job: str, rewind: str) -> None:
         """End the connections that a host left behind when it comes anew, and forget those that ended."""
         for old, its in list(self._sessions.get(job, {}).items()):
-            if rewind == LOG or (rewind and its):
+            if rewind == LOG or (rewind == TIME and its in (LOG, TIME)):
                 old.end()
             if old.stop.is_set():
                 del self._sessions[job][old]

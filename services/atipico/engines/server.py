@@ -13,6 +13,14 @@ _SHOWN = 1000  # characters of an answer that an error repeats
 _LOCAL = ("http://127.", "http://localhost", "https://127.", "https://localhost")
 
 
+class Answered(Refused):
+    """The server refused. status: of its answer."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 Login = tuple[str, str] | str | Mapping[str, str]
 
 
@@ -45,7 +53,7 @@ class Server:
             raise NotYet(told)
         if answer.status_code in (401, 403):
             told += f"; {self._cure}"
-        raise Refused(told)
+        raise Answered(told, answer.status_code)
 
     def head(self, path: str) -> Mapping[str, str]:
         """The headers of an answer, whatever it says. Raises NotYet when there is none."""

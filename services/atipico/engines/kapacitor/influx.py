@@ -75,6 +75,11 @@ class Influx:
         if "error" in result:
             raise Refused(f"{self._server.name} at {self._server.url}: {result['error']}")
         series: list[dict[str, Any]] = result.get("series", [])
+        if result.get("partial") or any(one.get("partial") for one in series):
+            raise Refused(
+                f"{self._server.name} at {self._server.url} cuts its answers; "
+                "set max-row-limit = 0 in [http] of influxdb.conf"
+            )
         return series
 
 

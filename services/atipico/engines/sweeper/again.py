@@ -8,6 +8,7 @@ import structlog
 
 from atipico.engines.kapacitor.influx import Influx
 from atipico.engines.kapacitor.settings import KapacitorSettings
+from atipico.engines.server import Answered
 from atipico.engines.sweeper.feed import Feed
 from atipico.engines.sweeper.marks import Mark
 from atipico.engines.sweeper.rows import Row, Rows
@@ -18,7 +19,7 @@ from atipico.stream.outcomes import OutcomeLines
 
 SECOND = 10**9
 _SETTLED_NS = SECOND  # how old what is read is at least; who writes at once may still be writing what is newer
-_FIRST_NS, _MOST_NS = SECOND, 600 * SECOND  # read at once
+_FIRST_NS, _MOST_NS = SECOND, 20 * SECOND  # read at once
 _FEW, _MANY = 2000, 20_000  # rows read at once
 
 
@@ -29,6 +30,7 @@ class Again:
         self._job, self._settings, self._influx, self._rows = job, settings, influx, rows
         self._lines = OutcomeLines(job.name, job.scores)
         self._out = SAMPLES_OUT.labels(job.name)
+        self.refused_until = 0  # the newest sample whose outcome the store will never take, ns
         self._log = structlog.get_logger("sweeper").bind(job=job.name)
 
     def go_back(self, feed: Feed, marks: list[Mark], since: int) -> Mark:
@@ -49,19 +51,26 @@ class Again:
 
     def feed(self, feed: Feed, rows: list[Row], first: int) -> int:
         """Send rows, and write the outcomes of those that are not older than `first`, ns; how many these are."""
-        line = self._lines.line
-        told = [line(row.head, score, row.time) for row, score in feed.scores(rows) if row.time >= first]
-        if told:
-            self._write(told)
-        self._out.inc(len(told))
-        return len(told)
+        many = 0
+        for some in feed.portions(rows):
+            line = self._lines.line
+            told = [line(row.head, score, row.time) for row, score in feed.scores(some) if row.time >= first]
+            if told:
+                feed.knock()
+                self._write(told, some[-1].time)
+            many += len(told)
+        self._out.inc(many)
+        return many
 
-    def _write(self, told: list[str]) -> None:
+    def _write(self, told: list[str], until: int) -> None:
         try:
             self._influx.write(self._job.database, self._settings.retention_policy, "\n".join(told).encode())
-        except Refused as error:  # some rows do not fit what others wrote into the measurement
+        except Answered as error:
+            if error.status != 400:  # some rows do not fit what others wrote into the measurement
+                raise
             LOST.labels("outcome refused by the store").inc()
             self._log.error("outcomes refused", error=str(error), rows=len(told))
+            self.refused_until = until
 
     def from_mark(self, feed: Feed, mark: Mark, since: int, first: int) -> Ahead:
         """What lies behind a mark that the job was taken back to."""
@@ -70,9 +79,12 @@ class Again:
 
     def one_by_one(self, feed: Feed, begin: int, end: int) -> int:
         """What is missing before any mark is scored as it comes: late."""
-        told = self._rows.told(begin, end)
-        missing = [row for row in self._rows.samples(begin, end) if (row.time, row.head) not in told]
-        return self.feed(feed, sorted(missing, key=lambda row: row.place), begin)
+        many, step = 0, _FIRST_NS
+        for at in range(begin, end, step):
+            told, rows = self._rows.told(at, min(at + step, end)), self._rows.samples(at, min(at + step, end))
+            missing = [row for row in rows if (row.time, row.head) not in told]
+            many += self.feed(feed, sorted(missing, key=lambda row: row.place), begin)
+        return many
 
 
 class Ahead:
@@ -87,19 +99,24 @@ class Ahead:
         settled = time.time_ns() - _SETTLED_NS
         if settled <= self.at:
             return False
+        if self._step > _MOST_NS and self._rows.count(self.at, min(self.at + self._step, settled)):
+            self._step = _MOST_NS  # where nothing is for long, long pieces are read, and this is the end of that
         end = min(self.at + self._step, settled)
         many = self._send_until(end)
         if many < _FEW:
-            self._step = min(2 * self._step, _MOST_NS)
+            self._step = 2 * self._step if not many else min(2 * self._step, _MOST_NS)
         elif many > _MANY:
             self._step = max(self._step // 2, SECOND // 10)
         return end < settled
 
     def send_rest(self) -> None:
         """Send what is there by now, however new."""
+        while self.send():
+            pass
         self._send_until(time.time_ns())
 
     def _send_until(self, end: int) -> int:
+        self._feed.knock()
         rows = self._rows.read(self.at, end)
         self.many += self._again.feed(self._feed, self._unknown(rows), self._first)
         self.at = end

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -44,32 +46,43 @@ def run() -> None:
         signal.signal(number, lambda *_: stop.set())
     start_beating("sweeper")
     serve_metrics("sweeper", settings.sweeper_metrics_port)
-    sweeping = dict[Path, tuple[int, threading.Event]]()  # job file -> when it changed last, and what ends its sweep
+    sweeping = dict[Path, tuple[int, threading.Event, threading.Thread | None]]()  # job file -> when it changed last
     while not stop.is_set():
-        files = {path: path.stat().st_mtime_ns for path in (run_dir() / "jobs").glob("*.toml")}
-        for path, (changed, end) in list(sweeping.items()):
-            if files.get(path) != changed:
-                end.set()
+        files = dict(_files())
+        for path, (changed, end, thread) in list(sweeping.items()):
+            if files.get(path) == changed:
+                continue
+            end.set()
+            if thread is None or not thread.is_alive():  # no two of one job
                 del sweeping[path]
         for path in files.keys() - sweeping.keys():
-            sweeping[path] = files[path], (end := threading.Event())
-            _begin(path, settings, end)
+            end = threading.Event()
+            sweeping[path] = files[path], end, _begun(path, settings, end)
         stop.wait(_LOOK_S)
-    for _, end in sweeping.values():
+    for _, end, _ in sweeping.values():
         end.set()
 
 
-def _begin(path: Path, settings: KapacitorSettings, end: threading.Event) -> None:
+def _files() -> Iterator[tuple[Path, int]]:
+    for path in (run_dir() / "jobs").glob("*.toml"):
+        with suppress(FileNotFoundError):  # deleted just now
+            yield path, path.stat().st_mtime_ns
+
+
+def _begun(path: Path, settings: KapacitorSettings, end: threading.Event) -> threading.Thread | None:
     """Sweep or follow the job of a file from now on, if it is for here. One whose file is wrong is said."""
     try:
         job = load_job(path)
         if job.engine not in (ENGINE, POLLED):
-            return
+            return None
         run = _sweep(job, settings).run if job.engine == ENGINE else _follow(job, settings, path.stat().st_mtime_ns).run
-        threading.Thread(target=run, args=(end,), name=f"job {job.name}", daemon=True).start()
-    except AtipicoError as error:
+    except (AtipicoError, FileNotFoundError) as error:
         REFUSED.labels("job file").inc()
         log.error("job left out until its file is mended", error=str(error))
+        return None
+    thread = threading.Thread(target=run, args=(end,), name=f"job {job.name}", daemon=True)
+    thread.start()
+    return thread
 
 
 class _Of:
@@ -97,12 +110,13 @@ class _Of:
 
 def _sweep(job: Job, settings: KapacitorSettings) -> Sweep:
     influx, tasks = servers(settings)
-    stream = TaskStream(tasks, task_id(job.name))
-    of = _Of(job, settings, influx, stream.group)
+    of = _Of(job, settings, influx, lambda tags: stream.group(tags))
+    stream = TaskStream(tasks, task_id(job.name), of.marks)
     repairs = Repairs(job.name, of.again, of.connect, of.marks)
 
-    def repair(loss: Loss, since: int, stop: threading.Event) -> None:
+    def repair(loss: Loss, since: int, stop: threading.Event) -> int:
         repairs.run(loss.since, since, lambda: stream.revive(loss.stalled), stop)
+        return of.again.refused_until
 
     return Sweep(job.name, settings, stream, of.marks, Tools(of.counting, of.look, repair))
 

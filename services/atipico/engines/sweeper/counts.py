@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import NamedTuple
 
@@ -11,6 +12,9 @@ from atipico.engines.kapacitor.influx import Influx, measurement, quoted, text
 from atipico.engines.sweeper.rows import Rows
 from atipico.registry.jobs import Job
 from atipico.wire.sample import JOB_TAG, SOURCE_TAG
+
+_ONE_BY_ONE_S = 600.0
+_MOST_READ = 300 * 10**9  # ns
 
 Counts = dict[int, int]  # by the beginning of a stretch, ns
 
@@ -36,7 +40,7 @@ class Counting:
     """Counts in InfluxDB. It counts values of a field: of one that every sample has, where there is one.
 
     A stream none of whose fields is in every sample would seem to have fewer samples than it has outcomes. Once that is
-    seen, its samples are read to be counted.
+    seen, its samples are read to be counted for a while, where these are few minutes.
     """
 
     def __init__(self, job: Job, influx: Influx, policy: str, rows: Rows) -> None:
@@ -44,36 +48,31 @@ class Counting:
         self._samples = measurement(job.database, policy, job.stream)
         self._outcomes = measurement(job.database, policy, job.scores)
         self._mine = f"{quoted(JOB_TAG)} = {text(job.name)} AND {quoted(SOURCE_TAG)} = {text(job.stream)}"
-        self._field, self._one_by_one = "", False
+        self._field, self._one_by_one_until = "", 0.0
         self._log = structlog.get_logger("sweeper").bind(job=job.name)
 
     def look(self, begin: int, end: int, step: int) -> Look:
         """What there is from `begin` to before `end`, by stretches of `step`; ns. Raises NotYet, Refused."""
         # Outcomes first: a sample that comes between the two seems to lack one, and is looked at again.
-        outcomes = self._count(self._outcomes, '"scored"', f"{self._mine} AND {_within(begin, end)}", step)
+        outcomes = self._count(self._outcomes, '"scored"', f"{self._mine} AND {_within(begin, end)}", begin, step)
         samples = self._count_samples(begin, end, step)
-        if not self._one_by_one and any(samples.get(at, 0) < many for at, many in outcomes.items()):
+        if time.monotonic() > self._one_by_one_until and _more(outcomes, samples):
             self._field = ""  # perhaps another one is in more of the samples
             samples = self._count_samples(begin, end, step)
-            if any(samples.get(at, 0) < many for at, many in outcomes.items()):
-                self._one_by_one = True
+            if _more(outcomes, samples) and end - begin <= _MOST_READ:
+                self._one_by_one_until = time.monotonic() + _ONE_BY_ONE_S
                 self._log.info("samples are read to be counted: none of their fields is in all of them")
                 samples = self._count_samples(begin, end, step)
         return Look(samples, outcomes)
 
-    def newest(self) -> int:
-        """The time of the newest outcome, ns; -1 when there is none."""
-        series = self._influx.select(f'SELECT last("scored") FROM {self._outcomes} WHERE {self._mine}')  # noqa: S608
-        return int(series[0]["values"][0][0]) if series else -1
-
     def _count_samples(self, begin: int, end: int, step: int) -> Counts:
-        if self._one_by_one:
-            return dict(Counter(one.time // step * step for one in self._rows.samples(begin, end)))
+        if time.monotonic() < self._one_by_one_until and end - begin <= _MOST_READ:
+            return dict(Counter(max(at // step * step, begin) for at in self._rows.times(begin, end)))
         if not self._field:
             self._field = self._most_frequent(begin, end)
         if not self._field:
             return {}
-        return self._count(self._samples, quoted(self._field), _within(begin, end), step)
+        return self._count(self._samples, quoted(self._field), _within(begin, end), begin, step)
 
     def _most_frequent(self, begin: int, end: int) -> str:
         """The field that most samples have; "" when there are none."""
@@ -84,9 +83,15 @@ class Counting:
         _, name = max((many or 0, name) for name, many in zip(names, counts, strict=True))
         return str(name).removeprefix("count_")
 
-    def _count(self, source: str, field: str, where: str, step: int) -> Counts:
+    def _count(self, source: str, field: str, where: str, begin: int, step: int) -> Counts:
+        """By stretches; the first begins at `begin`, where InfluxDB names the whole one that it is a part of."""
         asked = f"SELECT count({field}) FROM {source} WHERE {where} GROUP BY time({step}ns) fill(none)"  # noqa: S608
-        return {row[0]: row[1] for series in self._influx.select(asked) for row in series["values"]}
+        return {max(row[0], begin): row[1] for series in self._influx.select(asked) for row in series["values"]}
+
+
+def _more(outcomes: Counts, samples: Counts) -> bool:
+    """Whether a stretch has more outcomes than samples."""
+    return any(samples.get(at, 0) < many for at, many in outcomes.items())
 
 
 def _within(begin: int, end: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -15,8 +16,8 @@ from atipico.wire.points import read_answer
 from atipico.wire.sample import Score
 from atipico.wire.udf_pb2 import Response
 
-AT_ONCE = 2000  # rows; their points and answers fit what both ends keep
-BY_TIME = "by time"  # how it sends again, see agent/README.md
+AT_ONCE, _BYTES = 2000, 4 * 2**20  # rows, and bytes of their points; the agent keeps 64 MiB
+BY_TIME, LOOKS = "by time", "looks"  # what it says of itself, see agent/README.md
 
 
 class Feed:
@@ -29,7 +30,7 @@ class Feed:
         self._link = Link(socket, timeout_s)
         try:
             labels = job.labels.stream if job.labels else ""
-            self._link.begin(job.name, labels if again else "", BY_TIME if again else "")
+            self._link.begin(job.name, labels if again else "", BY_TIME if again else LOOKS)
         except BaseException:
             self._link.close()
             raise
@@ -39,17 +40,29 @@ class Feed:
         """Have the job know what it did at a snapshot, "" for nothing. Raises Refused when it can't."""
         self._link.restore(snapshot.encode())
 
+    def portions(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+        """Rows in their order, as many at once as both ends keep."""
+        begin = size = 0
+        for at, row in enumerate(rows, 1):
+            size += len(row.point)
+            if at - begin == AT_ONCE or size >= _BYTES or at == len(rows):
+                yield rows[begin:at]
+                begin, size = at, 0
+
     def scores(self, rows: Sequence[Row]) -> Iterator[tuple[Row, Score]]:
-        """Send rows in their order; the samples among them with what they score."""
-        for at in range(0, len(rows), AT_ONCE):
-            some = rows[at : at + AT_ONCE]
-            self._link.send_points([row.point for row in some])
-            samples = [row for row in some if row.head]
-            for row in samples:
-                time, score, _ = read_answer(self._next_point())
-                if time != row.time:
-                    raise NotYet(f"the agent answered the sample of {time} ns where that of {row.time} ns was due")
-                yield row, score
+        """Send a portion; the samples in it with what they score."""
+        self._link.send_points([row.point for row in rows])
+        for row in rows:
+            if not row.head:
+                continue
+            at, score, _ = read_answer(self._next_point())
+            if at != row.time:
+                raise NotYet(f"the agent answered the sample of {at} ns where that of {row.time} ns was due")
+            yield row, score
+
+    def knock(self) -> None:
+        """Show that this side lives, before something that may take long."""
+        self._link.keep_alive(time.time_ns())
 
     def snapshot(self) -> bytes:
         """What the job knows after all that was sent; empty when the agent's disk is full."""

@@ -84,9 +84,9 @@ class Follow:
         if lost is None:
             self._losses.settle(look, upto)
             return False
-        self._losses.forget()
-        if self._marks.newest and not self._marks.before(lost):
-            self._again.one_by_one(feed, lost, self._marks.newest.until)
+        self._losses.forget(self._again.refused_until)
+        if not self._marks.before(lost):
+            self._again.one_by_one(feed, lost, upto)
             return False
         self._marks.begin_repair(lost)
         self._rewinds.inc()

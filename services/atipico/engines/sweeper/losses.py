@@ -19,6 +19,7 @@ class Losses:
     def __init__(self, counting: Counting, after_s: float, back_s: float) -> None:
         self._counting, self._gaps, self._back = counting, Gaps(after_s), round(back_s * _SECOND)
         self._whole = 0  # all before has its outcome, ns
+        self._hopeless_until = 0  # what lies before is not looked at, ns
         self._all_at = time.monotonic()
 
     def look(self, since: int, now: int) -> tuple[Look, int | None]:
@@ -26,7 +27,7 @@ class Losses:
 
         since: when the job began. At what is not known to be whole; once a minute at all.
         """
-        oldest = max(since, now - self._back)
+        oldest = max(since, now - self._back, self._hopeless_until)
         self._whole = max(self._whole, oldest)
         if time.monotonic() - self._all_at > _ALL_EVERY_S:
             self._all_at = time.monotonic()
@@ -39,6 +40,7 @@ class Losses:
         """Nothing of this look is lost: what is whole is looked at no more once it is old."""
         self._whole = max(self._whole, min([*look.short, now - _NEW]))
 
-    def forget(self) -> None:
-        """What was missing is dealt with."""
+    def forget(self, hopeless_until: int = 0) -> None:
+        """What was missing is dealt with; up to a time, ns, as far as it ever can be."""
         self._gaps.forget()
+        self._hopeless_until = max(self._hopeless_until, hopeless_until + 1)

@@ -32,11 +32,15 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class _State(msgspec.Struct):
-    """life, shape: of the newest snapshot. lost: from where on, ns, outcomes are to be made anew; None: nowhere."""
+    """life, shape: of the newest snapshot. lost: from where on, ns, outcomes are to be made anew; None: nowhere.
+
+    reviving: the task was stopped to be begun anew, and perhaps was not yet.
+    """
 
     life: str = ""
     shape: str = ""
     lost: int | None = None
+    reviving: bool = False
     marks: list[Mark] = []
     format: int = FORMAT
 
@@ -80,7 +84,7 @@ class Marks:
     def begin(self, snapshot: bytes, since: int | None) -> None:
         """Begin with what the agent knows now. since: when it began to, knowing nothing, ns; None: not known."""
         told = Snapshot.from_bytes(snapshot)
-        self._write(_State(told.life, told.shape, None, [] if since is None else [Mark(since - 1)]))
+        self._write(_State(told.life, told.shape, None, self.reviving, [] if since is None else [Mark(since - 1)]))
 
     def add(self, snapshot: bytes) -> None:
         """Keep one more; one that is as far as the newest takes its place. Raises NotYet when the disk is full."""
@@ -88,18 +92,27 @@ class Marks:
         if not told.reached:  # nothing came yet
             return
         others = marks[:-1] if marks and marks[-1].until == mark.until else marks
-        self._write(_State(told.life, told.shape, self.lost, [*others, mark][-KEPT:]))
+        self._write(_State(told.life, told.shape, self.lost, self.reviving, [*others, mark][-KEPT:]))
 
     def begin_repair(self, lost: int) -> None:
         """Outcomes from here on (ns) are to be made anew; marks that know later samples count no more."""
         keep = [mark for mark in self._state.marks if mark.until < lost]
-        self._write(_State(self._state.life, self._state.shape, lost, keep))
+        self._write(msgspec.structs.replace(self._state, lost=lost, marks=keep))
 
     def end_repair(self, snapshot: bytes) -> None:
         """All is made anew, and this is what the agent knows; empty when its disk is full."""
         if snapshot:
             self.add(snapshot)
         self._write(msgspec.structs.replace(self._state, lost=None))
+
+    @property
+    def reviving(self) -> bool:
+        """Whether a task was stopped to be begun anew, and that did not end."""
+        return self._state.reviving
+
+    def note_reviving(self, reviving: bool) -> None:
+        """Before a task is stopped to be begun anew, and once it was."""
+        self._write(msgspec.structs.replace(self._state, reviving=reviving))
 
     def _write(self, state: _State) -> None:
         draft = self._path.with_suffix(".draft")

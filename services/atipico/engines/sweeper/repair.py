@@ -31,17 +31,16 @@ class Repairs:
         """
         begun, newest = time.monotonic(), self._marks.newest
         older = newest is not None and not self._marks.before(lost)
-        if not older:
-            self._marks.begin_repair(lost)
+        begin = newest.until + 1 if newest and older else lost
+        self._marks.begin_repair(begin)
         feed = self._connect()
         try:
-            if older and newest:
-                many = self._again.one_by_one(feed, lost, newest.until)
-            else:
-                many = self._from_a_mark(feed, lost, since, revive, stop)
-                if stop.is_set():
-                    return
-                self._marks.end_repair(feed.snapshot())
+            many = self._from_a_mark(feed, begin, since, revive, stop)
+            if stop.is_set():
+                return
+            if older:
+                many += self._again.one_by_one(feed, lost, begin)
+            self._marks.end_repair(feed.snapshot())
         finally:
             feed.close()
         self._log.warning("outcomes made anew", since=lost, rows=many, took_s=round(time.monotonic() - begun, 1))
@@ -52,6 +51,9 @@ class Repairs:
         ahead = self._again.from_mark(feed, mark, since, lost)
         while not stop.is_set() and ahead.send():
             pass
+        if stop.is_set():
+            return ahead.many
+        feed.knock()
         try:
             revive()
         except AtipicoError as error:

@@ -56,6 +56,18 @@ class Rows:
             for one in self._read(self._job.stream, begin, end)
         ]
 
+    def count(self, begin: int, end: int) -> int:
+        """How many samples there are, or fewer: values of the field that most of them have."""
+        source = measurement(self._job.database, self._policy, self._job.stream)
+        asked = f"SELECT count(*::field) FROM {source} WHERE time >= {begin} AND time < {end}"  # noqa: S608
+        return max((many or 0 for one in self._influx.select(asked) for many in one["values"][0][1:]), default=0)
+
+    def times(self, begin: int, end: int) -> Iterator[int]:
+        """Those of the samples alone."""
+        source = measurement(self._job.database, self._policy, self._job.stream)
+        asked = f"SELECT *::field FROM {source} WHERE time >= {begin} AND time < {end} GROUP BY *"  # noqa: S608
+        return (row[0] for series in self._influx.select(asked) for row in series["values"])
+
     def told(self, begin: int, end: int) -> set[tuple[int, str]]:
         """Time and head of the outcomes that there are."""
         job = self._job

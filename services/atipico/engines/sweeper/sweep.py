@@ -44,11 +44,14 @@ class Loss(NamedTuple):
 
 
 class Tools(NamedTuple):
-    """look: a snapshot of what the agent knows of the job. repair: make outcomes anew; with when the job began, ns."""
+    """look: a snapshot of what the agent knows of the job. repair: make outcomes anew; with when the job began, ns.
+
+    It returns the newest sample whose outcome the store will never take, ns.
+    """
 
     counting: Counting
     look: Callable[[], bytes]
-    repair: Callable[[Loss, int, threading.Event], None]
+    repair: Callable[[Loss, int, threading.Event], int]
 
 
 class Sweep:
@@ -82,8 +85,8 @@ class Sweep:
             return
         loss = Loss(self._marks.lost) if self._marks.lost is not None else self._loss(state)
         if loss:
-            self._tools.repair(loss, state.since, stop)
-            self._losses.forget()
+            refused_until = self._tools.repair(loss, state.since, stop)
+            self._losses.forget(refused_until)
 
     def _loss(self, state: State) -> Loss | None:
         """What is to be made anew, None when nothing is."""
@@ -95,7 +98,7 @@ class Sweep:
         due = time.monotonic() - self._asked_at > self._settings.mark_every and look.newest > self._newest
         if due or state.dead or not self._marks.life:
             forgotten = self._forgotten(state.since, may_mark=lost is None)
-            lost = forgotten if forgotten is not None else lost
+            lost = min([one for one in (forgotten, lost) if one is not None], default=None)
             self._asked_at, self._newest = time.monotonic(), look.newest
         if lost is None:
             self._losses.settle(look, now)
@@ -108,6 +111,7 @@ class Sweep:
         if snapshot and self._marks.is_news(snapshot):
             young = since > time.time_ns() - round(self._settings.sweep_back * _SECOND)
             self._marks.begin(snapshot, since if young else None)
+            self._marks.add(snapshot)
         elif snapshot and not self._marks.is_of(snapshot):
             return self._marks.newest.until + 1 if self._marks.newest else since
         if snapshot and may_mark:
