@@ -120,7 +120,7 @@ client.classify(usual, model="payments")
 # Change something and ask again. Twelve times what the card usually spends:
 
 # %%
-client.classify({**usual, "amount": 600.0, "customer_ratio_7d": 12.0, "customer_ratio_30d": 12.0}, model="payments")
+client.classify({**usual, "amount": 600.0, "customer_ratio_1d": 12.0, "customer_ratio_30d": 12.0}, model="payments")
 
 # %% [markdown]
 # `classify` takes a whole DataFrame as well, one row a sample. And a name that is not there gets the nearest one that

@@ -11,6 +11,9 @@ import nbclient
 import pytest
 from nbclient.exceptions import CellExecutionError
 
+from atipico.lab.export import to_pdf
+from docs.pages import pictures
+
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 pytestmark = pytest.mark.parametrize("stack", [("--rate", "50")], indirect=True)
@@ -19,7 +22,7 @@ pytestmark = pytest.mark.parametrize("stack", [("--rate", "50")], indirect=True)
 def execute(stack, notebook: Any) -> Any:
     """Every cell, in a kernel that finds this stack; the notebook with its outputs."""
     runner = nbclient.NotebookClient(
-        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}
+        notebook, timeout=100, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}
     )
     runner.execute(env=stack.env)
     return notebook
@@ -44,6 +47,60 @@ def test_hello_connects_plots_asks_the_model_and_sees_its_own_strange_sample_fla
     assert re.search(r"payments +90\d{10} +1$", shown(hello, "client.label("))
     assert len(pictures) == 2
     assert not complaints
+
+
+@pytest.mark.timeout(300)  # two kernels import half the ecosystem, on a machine that may be busy
+def test_the_rest_api_scores_json_and_blocks_alike_and_says_what_it_refuses(stack, tmp_path):
+    rest = course_of("05-rest", 3, stack, tmp_path)
+
+    assert "payments@1" in shown(rest, 'pd.DataFrame(told["models"])')
+    assert "'anomalous': [False, True]" in shown(rest, "[usual, strange]")
+    assert "to the last bit: True" in shown(rest, "to the last bit")
+    assert re.findall(r"^    (\d+) ", shown(rest, "def refused"), re.MULTILINE) == [
+        *("404", "400", "400", "400", "415", "409", "400")
+    ]
+    assert "did you mean 'amount'" in shown(rest, "def refused")
+    together = re.findall(r"^(\d+) +(\d+) +(\d+)$", shown(rest, "def rows_a_second"), re.MULTILINE)
+    one, most = [int(value) for value in together[0]], [int(value) for value in together[-1]]
+    assert (one[0], most[0]) == (1, 10_000)
+    assert most[1] > 2 * one[1], together
+    assert most[2] > 10 * one[2], together
+    assert "anomalous=True" in shown(rest, "client.classify(strange")
+    assert re.search("Unknown: no column 'amount'.*NotYet: classifier at", shown(rest, "except NotYet"), re.DOTALL)
+    assert shown(rest, "celsius = 20").endswith("204")
+    assert "partial write: field type conflict" in shown(rest, "bad = ")
+    assert ["notebook_05"] not in stack.query("SHOW DATABASES")[0]["values"]
+
+
+@pytest.mark.timeout(300)
+def test_the_live_notebook_sees_anomalies_what_is_late_and_the_task_that_kapacitor_would_run(stack, tmp_path):
+    live = course_of("06-live", 4, stack, tmp_path)
+
+    assert re.search(r"^42 .* True", shown(live, "dice.normal"), re.MULTILINE)
+    at_once, later = shown(live, "at_once = ["), shown(live, "for _ in range(60)")
+    assert ("late 3 s" in later, "late 3600 s" in later) == (False, True)
+    assert score_of("200, in time", at_once) > score_of("200, in time", later)
+    assert all(line.split()[-1] in ("0.0", "NaN") for line in shown(live, "client.status()").splitlines()[2:])
+    assert ".job('payments')" in shown(live, "print(script(")
+    assert "(['embedded', 'kapacitor', 'polled'], 1)" in shown(live, "job._replace")
+
+
+def course_of(name: str, pictures_in_it: int, stack, folder: Path) -> Any:
+    """The notebook, executed; it says what it is for, complains of nothing, and has its pictures, as PDF too."""
+    notebook = execute(stack, jupytext.read(NOTEBOOKS / f"{name}.py"))
+    to_pdf(notebook, folder / "made.pdf")
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    assert all(part in text for part in ("**Goal.**", "**Resumen.**", "## What we saw"))
+    assert not [out for out in outputs if out.get("name") == "stderr"]
+    assert sum("image/png" in out.get("data", {}) for out in outputs) == pictures_in_it
+    assert pictures((folder / "made.pdf").read_bytes()) == pictures_in_it
+    return notebook
+
+
+def score_of(row: str, table: str) -> float:
+    [found] = re.findall(rf"^{row} +([\d.]+)", table, re.MULTILINE)
+    return float(found)
 
 
 def test_the_control_a_notebook_that_fails_is_seen_to_fail(stack):
