@@ -233,12 +233,12 @@ client.status()[["state", "pid", "restarts", "samples_in", "samples_out", "lost"
 # and the job is the same file with one more line:
 
 # %%
-folder = Path(tempfile.mkdtemp())
+folder = tempfile.TemporaryDirectory()
 
 
 def with_engine(engine):
     """The job's file for another engine."""
-    there = folder / engine / "payments.toml"
+    there = Path(folder.name) / engine / "payments.toml"
     there.parent.mkdir()
     there.write_text(f'engine = "{engine}"\n' + file.read_text())
     return there
