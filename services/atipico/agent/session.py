@@ -213,7 +213,9 @@ class Session:
         if self._work is None:
             return b""
         try:
-            return self._work.snapshot()
+            snapshot = self._work.snapshot()
+            log.debug("snapshot", session=self._name)
+            return snapshot
         except NotYet as error:  # a full disk: the host goes on with the checkpoint it has
             log.error("no checkpoint", error=str(error))
             return b""
