@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import structlog
 
-from atipico.engines.kapacitor.influx import Influx, measurement, quoted, text
-from atipico.engines.sweeper.rows import Rows
+from atipico.engines.kapacitor.influx import Influx, measurement, quoted
+from atipico.engines.sweeper.rows import Rows, outcomes_of
 from atipico.registry.jobs import Job
-from atipico.wire.sample import JOB_TAG, SOURCE_TAG
 
 _ONE_BY_ONE_S = 600.0
 _MOST_READ = 300 * 10**9  # ns
@@ -47,14 +46,15 @@ class Counting:
         self._job, self._influx, self._rows = job, influx, rows
         self._samples = measurement(job.database, policy, job.stream)
         self._outcomes = measurement(job.database, policy, job.scores)
-        self._mine = f"{quoted(JOB_TAG)} = {text(job.name)} AND {quoted(SOURCE_TAG)} = {text(job.stream)}"
         self._field, self._one_by_one_until = "", 0.0
         self._log = structlog.get_logger("sweeper").bind(job=job.name)
 
     def look(self, begin: int, end: int, step: int) -> Look:
         """What there is from `begin` to before `end`, by stretches of `step`; ns. Raises NotYet, Refused."""
         # Outcomes first: a sample that comes between the two seems to lack one, and is looked at again.
-        outcomes = self._count(self._outcomes, '"scored"', f"{self._mine} AND {_within(begin, end)}", begin, step)
+        outcomes = self._count(
+            self._outcomes, '"scored"', f"{outcomes_of(self._job)} AND {_within(begin, end)}", begin, step
+        )
         samples = self._count_samples(begin, end, step)
         if time.monotonic() > self._one_by_one_until and _more(outcomes, samples):
             self._field = ""  # perhaps another one is in more of the samples

@@ -11,10 +11,10 @@ import structlog
 from atipico.engines.kapacitor.settings import KapacitorSettings
 from atipico.engines.sweeper.again import Again
 from atipico.engines.sweeper.feed import Feed
+from atipico.engines.sweeper.loop import keep_on
 from atipico.engines.sweeper.losses import Losses
 from atipico.engines.sweeper.marks import Mark, Marks
-from atipico.errors import AtipicoError
-from atipico.metrics import RETRIES, REWINDS
+from atipico.metrics import REWINDS
 
 _POLL_S = 0.25
 _NEVER = 2**63 - 1
@@ -40,20 +40,9 @@ class Follow:
         self._marks, self._losses, self._since = marks, losses, since
         self._rewinds = REWINDS.labels(job)
         self._log = structlog.get_logger("sweeper").bind(job=job)
-        self._said = ""
 
     def run(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            try:
-                self._follow(stop)
-            except AtipicoError as error:
-                RETRIES.labels("sweep").inc()
-                if str(error) != self._said:
-                    self._log.warning("begins again", error=str(error))
-                self._said = str(error)
-            except Exception:
-                self._log.exception("begins again")
-            stop.wait(self._settings.sweep_every)
+        keep_on(self._follow, self._settings.sweep_every, stop, self._log)
 
     def _follow(self, stop: threading.Event) -> None:
         """From the newest mark on, until something was found that lies before what was sent."""
@@ -66,7 +55,7 @@ class Follow:
             while not stop.is_set():
                 if ahead.send():
                     continue
-                self._said, now = "", time.monotonic()
+                now = time.monotonic()
                 if now - looked > self._settings.sweep_every:
                     looked = now
                     if self._has_to_go_back(feed, ahead.at):

@@ -72,8 +72,9 @@ class Rows:
         """Time and head of the outcomes that there are."""
         job = self._job
         source = measurement(job.database, self._policy, job.scores)
-        mine = f"{quoted(JOB_TAG)} = {text(job.name)} AND {quoted(SOURCE_TAG)} = {text(job.stream)}"
-        asked = f'SELECT "scored" FROM {source} WHERE {mine} AND time >= {begin} AND time < {end} GROUP BY *'  # noqa: S608
+        asked = (
+            f'SELECT "scored" FROM {source} WHERE {outcomes_of(job)} AND time >= {begin} AND time < {end} GROUP BY *'  # noqa: S608
+        )
         return {
             (row[0], lines.head(job.scores, _tags(series)))
             for series in self._influx.select(asked)
@@ -99,6 +100,11 @@ class Rows:
         if field not in self._types.get(stream, {}):
             self._types[stream] = self._influx.fields(self._job.database, stream)
         return self._types[stream].get(field, "")
+
+
+def outcomes_of(job: Job) -> str:
+    """Which rows of the measurement of its outcomes are a job's, as InfluxQL asks it."""
+    return f"{quoted(JOB_TAG)} = {text(job.name)} AND {quoted(SOURCE_TAG)} = {text(job.stream)}"
 
 
 def _tags(series: dict[str, Any]) -> dict[str, str]:

@@ -11,10 +11,9 @@ import structlog
 
 from atipico.engines.kapacitor.settings import KapacitorSettings
 from atipico.engines.sweeper.counts import Counting
+from atipico.engines.sweeper.loop import keep_on
 from atipico.engines.sweeper.losses import Losses
 from atipico.engines.sweeper.marks import Marks
-from atipico.errors import AtipicoError
-from atipico.metrics import RETRIES
 
 _SECOND = 10**9
 
@@ -62,22 +61,10 @@ class Sweep:
         self._losses = Losses(tools.counting, settings.sweep_after, settings.sweep_back)
         self._asked_at = float("-inf")
         self._newest = -1  # stretch with an outcome when the agent was asked last
-        self._said = ""
         self._log = structlog.get_logger("sweeper").bind(job=job)
 
     def run(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            try:
-                self._sweep(stop)
-                self._said = ""
-            except AtipicoError as error:
-                RETRIES.labels("sweep").inc()
-                if str(error) != self._said:
-                    self._log.warning("sweeps again", error=str(error))
-                self._said = str(error)
-            except Exception:
-                self._log.exception("sweeps again")
-            stop.wait(self._settings.sweep_every)
+        keep_on(self._sweep, self._settings.sweep_every, stop, self._log)
 
     def _sweep(self, stop: threading.Event) -> None:
         state = self._stream.state()
