@@ -37,6 +37,7 @@ SEEN_ELSEWHERE = {  # command -> why it is not typed here
     "./up.sh docker --only influxdb,grafana": "the same",
     "./test.sh": "what runs this very test",
     "./test.sh tests/unit -k name": "the same",
+    "./test.sh --real tests/real/test_sweeper.py -s": "the same, where the real servers are asked for",
     "make audit": "needs the network; test_audit.py tries what it does with the answer",
     "make": "shows help; its commands are those of ./up.sh, ./down.sh and ./test.sh",
     "make dashboards": "test_grafana.py holds the tracked files to what it writes",
