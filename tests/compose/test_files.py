@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -129,20 +127,3 @@ def test_secrets_and_what_is_not_needed_stay_out_of_git_and_of_the_image():
     assert not [one for one in bare if one.split("/")[0] in ("compose", "run", "data", ".git", ".env")]
     copied = {rest.split()[0] for stage in stages().values() for word, rest in stage if word == "COPY"}
     assert "." not in copied
-
-
-@pytest.mark.skipif(not shutil.which("docker-compose"), reason="docker-compose is not here")
-def test_without_secrets_compose_stops_and_says_what_to_do(tmp_path):
-    for file in ("compose.yaml", "own.yaml", "default.env"):
-        shutil.copy(COMPOSE / file, tmp_path)
-    shutil.copy(COMPOSE / "default.env", tmp_path / ".env")
-
-    asked = {"args": ["docker-compose", "config", "-q"], "cwd": tmp_path, "text": True, "timeout": 60}
-    bare = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # it is in Python too
-    without = subprocess.run(**asked, env=bare, capture_output=True)
-    dotenv.make(tmp_path)
-    with_them = subprocess.run(**asked, env=bare, capture_output=True)
-
-    assert without.returncode != 0
-    assert "run ./up.sh docker once" in without.stderr
-    assert (with_them.returncode, with_them.stderr) == (0, "")
