@@ -39,11 +39,16 @@ def execute(notebook: Path, env: Mapping[str, str] | None = None) -> Any:
         import jupytext
         import nbclient
         from nbclient.exceptions import CellExecutionError
+        from traitlets.config import Config
     except ImportError as error:
         raise Refused(f"running notebooks needs {error.name}; pip install 'atipico[notebooks]'") from error
     found = jupytext.read(notebook)
     runner = nbclient.NotebookClient(
-        found, timeout=_CELL_S, kernel_name="python3", resources={"metadata": {"path": str(notebook.parent)}}
+        found,
+        timeout=_CELL_S,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(notebook.parent)}},
+        config=Config({"KernelManager": {"transport_encryption": "auto"}}),  # others here can't listen in on it
     )
     try:
         runner.execute(env={**os.environ, **(env or {})})
