@@ -10,6 +10,7 @@ import time
 import requests
 
 from running_store import RunningStore
+from waiting import until
 
 WRITERS, PER_BODY = 4, 40
 
@@ -70,9 +71,7 @@ def shown(store: RunningStore) -> int:
 def crash(store: RunningStore, seed: int) -> Writers:
     """Kill a store under writes, at a moment that depends on the seed, some writes after the first answer."""
     writers = Writers(store, seed)
-    deadline = time.monotonic() + 20
-    while not writers.answered and time.monotonic() < deadline:
-        time.sleep(0.005)
+    until(lambda: writers.answered)
     time.sleep(random.Random(seed).uniform(0, 0.5))
     store.kill()
     writers.wait()

@@ -51,6 +51,7 @@ def test_a_registered_champion_goes_live_by_one_command_and_no_sample_waits_for_
     before = set(versions(stack))
 
     told = stack.atipico("model", "reload")
+    assert told.returncode == 0, told.stderr
     until(lambda: set(versions(stack)[-50:]) == {"payments@2"})
 
     outcomes = stack.outcomes("payments")
