@@ -135,7 +135,6 @@ class Works:
             raise Refused(f"rewind = {rewind!r}{nearest(rewind, _REWINDS)}")
         if rewind in (LOG, TIME):
             _check_labels(job, options.get("labels", ""))
-        scorer = self._make_scorer(job, session.stop) if job.model else None
         with self._opening:
             turn = self._turns.setdefault(job.name, Turn())
             self._end_left_behind(job.name, rewind)
@@ -146,6 +145,7 @@ class Works:
                 checkpoints = Checkpoints(self._state / job.name)
                 checkpoints.check()
                 work = self._works[job.name] = JobWork(job, checkpoints)
+            scorer = self._make_scorer(job, session.stop) if job.model else None
             if rewind == LOG:
                 work.rewind(b"")
             if rewind == TIME:
