@@ -64,9 +64,7 @@ class Rows:
 
     def times(self, begin: int, end: int) -> Iterator[int]:
         """Those of the samples alone."""
-        source = measurement(self._job.database, self._policy, self._job.stream)
-        asked = f"SELECT *::field FROM {source} WHERE time >= {begin} AND time < {end} GROUP BY *"  # noqa: S608
-        return (row[0] for series in self._influx.select(asked) for row in series["values"])
+        return (row[0] for series in self._series(self._job.stream, begin, end) for row in series["values"])
 
     def told(self, begin: int, end: int) -> set[tuple[int, str]]:
         """Time and head of the outcomes that there are."""
@@ -81,10 +79,15 @@ class Rows:
             for row in series["values"]
         }
 
-    def _read(self, stream: str, begin: int, end: int) -> Iterator[Sample]:
+    def _series(self, stream: str, begin: int, end: int) -> list[dict[str, Any]]:
+        """What InfluxDB has of a measurement, by series, each in the order of its time."""
         source = measurement(self._job.database, self._policy, stream)
-        asked = f"SELECT *::field FROM {source} WHERE time >= {begin} AND time < {end} GROUP BY *"  # noqa: S608
-        for series in self._influx.select(asked):
+        return self._influx.select(
+            f"SELECT *::field FROM {source} WHERE time >= {begin} AND time < {end} GROUP BY *"  # noqa: S608
+        )
+
+    def _read(self, stream: str, begin: int, end: int) -> Iterator[Sample]:
+        for series in self._series(stream, begin, end):
             names, tags = series["columns"][1:], _tags(series)
             whole = [name for name in names if self._type(stream, name) == "float"]
             for time, *values in series["values"]:
