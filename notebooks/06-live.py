@@ -25,8 +25,8 @@
 # happens to samples that come late and when a part is killed. Then take the very same job to InfluxDB, Kapacitor and
 # Grafana.
 #
-# You need the stack to run: `./up.sh --lab` started it, and this notebook, together. For the second half no other
-# server is needed: what would be made there is shown.
+# You need a stack to run: `./up.sh --lab` starts the embedded one, `./up.sh docker` that on InfluxDB, Kapacitor and
+# Grafana, each with this notebook. On the first, section 6 shows what would be made on the second; there, it makes it.
 
 # %%
 import tempfile
@@ -45,6 +45,7 @@ from atipico.engines.kapacitor.settings import KapacitorSettings
 from atipico.engines.kapacitor.tick import script
 from atipico.errors import AtipicoError
 from atipico.registry.jobs import load_job
+from atipico.store_access import elsewhere
 
 pd.set_option("display.width", 100)
 client = atipico.Client()
@@ -62,7 +63,8 @@ file = home() / "jobs" / "payments.toml"
 print(*file.read_text().splitlines()[:18], "...", sep="\n")
 
 # %% [markdown]
-# A job of your own is one more file in `jobs/`; `./up.sh` begins it, at the first sample that the store still has.
+# A job of your own is one more file in `jobs/`; the next `./up.sh` begins it, at the first sample that the store still
+# has.
 #
 # ## 2. Samples in, outcomes out
 #
@@ -82,13 +84,13 @@ def newest():
     return samples[samples["customer"] < OURS].iloc[-1]
 
 
-def pay(card, amounts, clocks):
+def pay(card, amounts, clocks, stream="payments"):
     """Payments of a card, at a terminal of its own; clocks: ns of event_time. What was written, to ask about."""
     rows = {
         "transaction_id": time.time_ns() // 1000 + np.arange(len(amounts)),
         **{"customer": card, "terminal": card, "amount": amounts, "event_time": clocks, "shard": shard},
     }
-    return client.write(pd.DataFrame(rows), measurement="payments", tags=["shard"])
+    return client.write(pd.DataFrame(rows), measurement=stream, tags=["shard"])
 
 
 amounts = [*dice.normal(40, 8, 40).clip(10).round(2), 390.0, 420.0, 445.0]
@@ -98,16 +100,23 @@ begun = clock - 21 * 24 * HOUR
 outcomes = client.wait_for_scores(pay(card, amounts, begun + (days * 24 * HOUR).astype(int)), job="payments")
 outcomes.tail(5)[["score", "threshold", "anomalous", "why"]]
 
+
 # %%
-_, (upper, lower) = plt.subplots(2, 1, figsize=(10, 4.5), sharex=True, layout="constrained")
-upper.stem(days, amounts, basefmt=" ", markerfmt=".")
-upper.set(ylabel="amount", title="A card, and what was told of each payment")
-found = outcomes["anomalous"]
-lower.plot(days, outcomes["score"], ".", label="score")
-lower.plot(days[found], outcomes["score"][found], "x", color="tab:red", markersize=9, label="anomalous")
-lower.plot(days, outcomes["threshold"], color="black", linewidth=1, label="threshold")
-lower.set(yscale="log", xlabel="days on the stream's clock", ylabel="score")
-legend = lower.legend(loc="upper left", bbox_to_anchor=(1, 1))
+def draw(days, amounts, outcomes, title):
+    """A card's payments, and below what was told of each."""
+    _, (upper, lower) = plt.subplots(2, 1, figsize=(10, 4.5), sharex=True, layout="constrained")
+    upper.stem(days, amounts, basefmt=" ", markerfmt=".")
+    upper.set(ylabel="amount", title=title)
+    found = outcomes["anomalous"]
+    lower.plot(days, outcomes["score"], ".", label="score")
+    lower.plot(days[found], outcomes["score"][found], "x", color="tab:red", markersize=9, label="anomalous")
+    lower.plot(days, outcomes["threshold"], color="black", linewidth=1, label="threshold")
+    lower.set(yscale="log", xlabel="days on the stream's clock", ylabel="score")
+    lower.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return lower
+
+
+axes = draw(days, amounts, outcomes, "A card, and what was told of each payment")
 
 # %% [markdown]
 # The first payments of a card may look strange: it has no past yet. Then it has one, and what is far from it stands
@@ -141,9 +150,9 @@ legend = axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 # %%
 took = []
 for after in range(1, 21):
-    begun = time.perf_counter()
+    asked = time.perf_counter()
     client.wait_for_scores(pay(card, [40.0], [clock - 20 * HOUR + after * HOUR]))
-    took.append((time.perf_counter() - begun) * 1000)
+    took.append((time.perf_counter() - asked) * 1000)
 _, axes = plt.subplots(figsize=(10, 1.8), layout="constrained")
 axes.plot(took, np.zeros(len(took)), "o", alpha=0.5)
 axes.axvline(np.median(took), color="tab:orange", label=f"median {np.median(took):.0f} ms")
@@ -153,53 +162,74 @@ legend = axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 # %% [markdown]
 # ## 4. What comes late
 #
-# Networks bring samples in the wrong order. A sample is late when one of the same card or terminal, with a later
-# clock, was scored before it. Within `allowed_late` (10 s unless the job says otherwise) it counts as if it had come
-# in its order: the job goes back, and outcomes that are other now are overwritten. Later than that it is scored where
-# it belongs, `why` says so, and what was told before stays.
+# Networks bring samples in the wrong order. A sample is late when one of the same card, or of the same machine, with a
+# later clock was scored before it. Within `allowed_late` (10 s unless the job says otherwise) it counts as if it had
+# come in its order: the job goes back, and outcomes that are other now are overwritten. Later than that it is scored
+# where it belongs, `why` says so, and what was told before stays.
 #
-# A new card pays 40 ten times, an hour apart, then 200: an anomaly. Only then two more arrive that it had made before:
-# one of 900, three seconds earlier, and one of 40, an hour earlier. (All a few days ahead of the stream's clock, which
-# runs thousands of times faster than ours: how late a sample is goes by the newest there.)
+# The job `machine` shows it best, as its windows run on our own clock. A machine of ours, by a name that nobody else
+# has, tells of a calm minute, then of a burst: an anomaly.
 
 # %%
-card, clock = card + 1, newest()["event_time"] + 5 * 24 * HOUR
-pay(card, [40.0] * 10, [clock - after * HOUR for after in range(20, 10, -1)])
-came = [pay(card, [200.0], [clock])]
-at_once = [client.wait_for_scores(came[0])]
-for amount, behind in ((900.0, 3 * SECOND), (40.0, HOUR)):
-    came.append(pay(card, [amount], [clock - behind]))
-    at_once.append(client.wait_for_scores(came[-1]))
-NAMES = ["200, in time", "900, 3 s late", "40, an hour late"]
+READS = [feature.field for feature in load_job(home() / "jobs" / "machine.toml").features]
+BUSY = [field for field in READS if field in ("cpu_percent", "load1", "context_switches_per_s")]
+host, now = f"course-{int(time.time())}", time.time_ns()
+
+
+def tell(seconds, busier=0.0):
+    """What our machine measured so many seconds before `now`, or after it. What was written, to ask about."""
+    rows = pd.DataFrame(dice.normal(20, 2, (len(seconds), len(READS))), columns=READS)
+    rows[BUSY] += busier
+    rows["time"], rows["host"] = [now + second * SECOND for second in seconds], host
+    return client.write(rows, measurement="machine", tags=["host"])
+
+
 COLUMNS = ["score", "anomalous", "why"]
-pd.concat(at_once).set_index(pd.Index(NAMES))[COLUMNS]
+client.wait_for_scores(tell(range(-60, -4)))
+burst = tell([0], busier=30)
+at_once = client.wait_for_scores(burst)
+at_once[COLUMNS]
 
 # %% [markdown]
-# That was told at once. A moment later the job has gone back for the one that was three seconds late:
+# Only now comes what it measured three seconds before, when it was busier still. Beside that, the burst is nothing
+# special. We ask for both outcomes until that of the burst is another one:
 
 # %%
-for _ in range(60):
-    later = pd.concat([client.wait_for_scores(one) for one in came]).set_index(pd.Index(NAMES))[COLUMNS]
-    if "late" not in later["why"].iloc[1]:
+three = tell([-3], busier=90)
+for _ in range(40):
+    later = pd.concat([client.wait_for_scores(three), client.wait_for_scores(burst)])
+    if later["score"].iloc[1] != at_once["score"].iloc[0]:
         break
     time.sleep(0.25)
-later
+later[COLUMNS].set_index(pd.Index(["3 s late", "the burst"]))
 
 # %%
-_, axes = plt.subplots(figsize=(10, 2.2), layout="constrained")
-for row, (first, last) in enumerate(zip(pd.concat(at_once)["score"], later["score"], strict=True)):
-    axes.annotate("", (last, row), (first, row), arrowprops={"arrowstyle": "->", "color": "gray"})
-axes.plot(pd.concat(at_once)["score"], NAMES, "o", color="tab:gray", label="at once")
-axes.plot(later["score"], NAMES, "o", color="tab:orange", label="after the job went back")
-axes.axvline(at_once[0]["threshold"].iloc[0], color="black", linewidth=1, label="threshold")
-axes.margins(y=0.3)
-axes.invert_yaxis()
-axes.set(xlabel="score", title="What comes late changes what was told, within allowed_late")
-legend = axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+_, (left, right) = plt.subplots(1, 2, figsize=(10, 3), layout="constrained")
+measured = client.samples("machine", last="5m")
+measured = measured[measured["host"] == host]
+seconds = (measured["time"] - pd.Timestamp(now, tz="UTC")).dt.total_seconds()
+left.plot(seconds, measured["cpu_percent"], ".-", color="tab:gray", label="what it measured")
+left.plot(-3, measured["cpu_percent"][seconds == -3], "o", color="tab:orange", label="came last")
+left.set(xlabel="seconds beside the burst", ylabel="cpu_percent", title="Our machine")
+left.legend(loc="upper left")
+steps = [at_once["score"].iloc[0], later["score"].iloc[1]]
+right.plot(["at once", "a moment later"], steps, "o-", color="tab:orange", label="score of the burst")
+right.axhline(at_once["threshold"].iloc[0], color="black", linewidth=1, label="threshold")
+right.set(ylabel="score", title="What was told of the burst")
+right.margins(x=0.3)
+legend = right.legend(loc="upper left", bbox_to_anchor=(1, 1))
 
 # %% [markdown]
-# After 900, a payment of 200 is no longer far from what the card does, so its outcome is another one. The 900 is as
-# strange as ever and no longer called late. The one of an hour ago keeps its `late`.
+# The one that was three seconds late is no longer called late: it has its place. One that comes an hour late does not
+# get that, and changes nothing:
+
+# %%
+hour = client.wait_for_scores(tell([-3600]))
+pd.concat([hour, client.wait_for_scores(burst)])[COLUMNS].set_index(pd.Index(["an hour late", "the burst"]))
+
+# %% [markdown]
+# That is our own stream host. Where Kapacitor stands in its place (section 6), nobody goes back for what is late: it
+# is scored as it comes, also by three seconds, and says so.
 
 # %% [markdown]
 # ## 5. What happens when a part is killed?
@@ -207,7 +237,7 @@ legend = axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 # We don't do it here, but you may: `kill -9` a pid of this table, and look again.
 
 # %%
-client.status()[["state", "pid", "restarts", "samples_in", "samples_out", "lost"]]
+client.status()[["state", "pid", "samples_in", "samples_out", "lost"]]
 
 # %% [markdown]
 # | killed | then |
@@ -230,35 +260,45 @@ client.status()[["state", "pid", "restarts", "samples_in", "samples_out", "lost"
 #                               ▲                        │  ◀── score ──┘
 #                               └── scores ◀─ Kapacitor ◀┘
 #
-# and the job is the same file with one more line:
+# and a job is the same file with one line more. This one also reads a stream of its own, so that nothing of yours is
+# touched, and tells when two of the last three payments are anomalous:
 
 # %%
 folder = tempfile.TemporaryDirectory()
+ALERT = """
+[alert]
+for = 2          # so many anomalies ...
+of = 3           # ... among the last so many samples
+over_after = 3   # over when none was among them for so many
+"""
 
 
-def with_engine(engine):
-    """The job's file for another engine."""
-    there = Path(folder.name) / engine / "payments.toml"
-    there.parent.mkdir()
-    there.write_text(f'engine = "{engine}"\n' + file.read_text())
+def with_engine(engine, stream="payments", more=""):
+    """The payments job for another engine, or another stream too."""
+    there = Path(folder.name) / engine / f"{stream}.toml"
+    there.parent.mkdir(exist_ok=True)
+    text = file.read_text().replace('stream = "payments"', f'stream = "{stream}"')
+    there.write_text(f'engine = "{engine}"\n{text}{more}')
     return there
 
 
-real = with_engine("kapacitor")
-print(*real.read_text().splitlines()[:4], "...", sep="\n")
+real = with_engine("kapacitor", "course", ALERT)
+print(*real.read_text().splitlines()[:4], "...", ALERT, sep="\n")
 
 # %% [markdown]
-# `atipico apply -f payments.toml` makes of it a task that Kapacitor runs. A person can read it: take the samples of the
-# stream, group them, hand them to our agent (a *user-defined function*, UDF), write what comes back.
+# `atipico apply -f course.toml` makes a task of it, which Kapacitor runs. A person can read it: take the samples of the
+# stream, group them, hand them to our agent (a *user-defined function*, UDF), write what comes back; then count
+# anomalies, and write when an episode of them begins and when it is over.
 
 # %%
 settings = load(KapacitorSettings)
 print(script(load_job(real), settings.udf, settings.retention_policy, by_shard=True, flush_s=settings.flush))
 
 # %% [markdown]
-# The second branch is the labels: the agent gets those too, and answers nothing. Before you apply, `atipico plan` tells
-# what would change and changes nothing. Here it asks the servers that your settings name; where there are none, it
-# says which one it missed.
+# The last branch is the labels: the agent gets those too, and answers nothing.
+#
+# Before you apply, `atipico plan` tells what would change and changes nothing. Here it asks the servers that your
+# settings name; where there are none, it says which one it missed.
 
 # %%
 try:
@@ -266,6 +306,46 @@ try:
         print(change.sign, change.what)
 except AtipicoError as error:
     print(error)
+
+# %% [markdown]
+# Then we do it, on the servers that `ATIPICO_STORE_URL` names (in the lab of `./up.sh docker` it does) and on no
+# others. A card as that of section 2 pays there, and after three payments its owner has it back:
+
+# %%
+if elsewhere():
+    for change in Engine().plan(real):
+        change.do()
+    amounts, days = [*amounts, *[40.0] * 8], np.append(days, 20.2 + np.arange(8) / 4)
+    paid = pay(card + 1, amounts, begun + (days * 24 * HOUR).astype(int), "course")
+    outcomes = client.wait_for_scores(paid, job="course")
+    draw(days, amounts, outcomes, "A card on InfluxDB and Kapacitor")
+    print(outcomes.iloc[38:46][["time", "score", "anomalous"]])
+else:
+    print("ATIPICO_STORE_URL names no InfluxDB, so nothing is made there.")
+
+# %% [markdown]
+# Kapacitor itself counted what was anomalous, and wrote a row of `alerts` when the episode began and one when it was
+# over. Whom else it tells is one more line under `[alert]`, a webhook or a file (`docs/alerts.md`).
+
+# %%
+if elsewhere():
+    since = paid.samples[0].time
+    told = f"""SELECT firing, hits FROM "alerts" WHERE "atipico_job" = 'course' AND time >= {since}"""
+    for _ in range(40):
+        alerts = client.query(told) if "alerts" in client.streams() else ()
+        if len(alerts) >= 2:
+            break
+        time.sleep(0.25)
+    print(alerts)
+
+# %% [markdown]
+# `atipico delete course` takes the task off again; samples and outcomes stay.
+
+# %%
+if elsewhere():
+    for change in Engine().removals("course"):
+        print(change.sign, change.what)
+        change.do()
 
 # %% [markdown]
 # So, on servers of yours:
@@ -290,7 +370,7 @@ except AtipicoError as error:
 # times a second and one second behind. Whatever the engine is, the job is the same but for that word:
 
 # %%
-jobs = [load_job(file), load_job(real), load_job(with_engine("polled"))]
+jobs = [load_job(file), *(load_job(with_engine(engine)) for engine in ("kapacitor", "polled"))]
 [job.engine for job in jobs], len({str(job._replace(engine="")) for job in jobs})
 
 # %% [markdown]
