@@ -18,13 +18,15 @@ from atipico.agent.server import listen, serve
 from atipico.agent.session import rest_s
 from atipico.agent.work import SumWork
 from atipico.agent.works import Attached, Works
-from atipico.errors import Refused
+from atipico.errors import NotYet, Refused
 from atipico.scorers.http import HttpScorer, Stopped
 from atipico.scorers.sum import SumScorer
+from atipico.stream.link import Link
 from atipico.wire.frames import frame
 from atipico.wire.points import read_answer, write_point
 from atipico.wire.sample import Sample, Score
 from atipico.wire.udf_pb2 import Response
+from limits import no_more_files
 from scripted import Host, ScriptedClassifier
 
 JOB = """
@@ -388,6 +390,28 @@ def test_a_torn_checkpoint_is_told_and_not_taken(connect, tmp_path):
 
     assert not told.success
     assert "torn" in told.error
+
+
+@pytest.mark.parametrize("rewind", ["yes", "by time"])
+def test_a_checkpoint_that_cannot_be_had_just_now_is_none_that_is_gone(connect, rewind):
+    host = begun(connect(), job="watched", rewind=rewind)
+    host.points(heats(0, 20))
+    host.answers(20)
+    host.send(snapshot={})
+    snapshot = host.next().snapshot.snapshot
+    host.points(heats(20, 30))
+    expected = host.answers(10)
+    link = Link(Path("a.sock"), 5.0)
+    link.begin("watched", rewind=rewind)
+
+    with no_more_files(), pytest.raises(NotYet, match="Too many open files"):
+        link.restore(snapshot)
+
+    again = begun(connect(), job="watched", rewind=rewind)
+    again.send(restore={"snapshot": snapshot})
+    assert again.next().restore.success
+    again.points(heats(20, 30))
+    assert again.answers(10) == expected
 
 
 @pytest.mark.parametrize("options", [{}, {"job": "pump"}])

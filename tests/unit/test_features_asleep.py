@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +30,7 @@ from atipico.ports import ModelInfo, Scored
 from atipico.registry.jobs import Job
 from atipico.wire.points import read_answer, write_point
 from atipico.wire.sample import Sample
+from limits import no_more_files
 
 SPECS, LABELS = parse_specs(TABLE), parse_labels({"id": "id", "delay": f"{DELAY}s", "within": "2000s"})
 N = 300
@@ -213,6 +216,30 @@ def test_a_file_that_is_torn_or_missing_is_refused_and_nothing_changes(samples, 
     with pytest.raises(Refused, match=why):
         other.restore(saved)
     assert np.array_equal(run(other, samples, 20), run(plan(), samples, 20))
+
+
+@contextmanager
+def _full(file: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("CREATE TRIGGER full BEFORE DELETE ON mark BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+        yield
+        db.execute("DROP TRIGGER full")
+
+
+@pytest.mark.parametrize(("while_it_is", "why"), [(lambda file: no_more_files(), "unable to open"), (_full, "full")])
+def test_a_file_that_cannot_be_had_just_now_is_none_that_is_gone(samples, tmp_path, while_it_is, why):
+    live = plan(tmp_path)
+    told(live, samples, 0, 150)
+    saved = live.save()
+    expected = told(live, samples, 150, N)
+    live.save()
+
+    other = plan(tmp_path)
+    with while_it_is(file_of(tmp_path)), pytest.raises(NotYet, match=why):
+        other.restore(saved)
+
+    other.restore(saved)
+    assert np.array_equal(told(other, samples, 150, N), expected)
 
 
 def test_without_its_folder_what_slept_is_refused(samples, tmp_path):

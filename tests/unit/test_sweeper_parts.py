@@ -344,6 +344,21 @@ def test_a_repair_goes_back_before_the_loss_and_writes_what_is_not_older(marks):
     assert (marks.lost, marks.newest.until) == (None, 10**18)
 
 
+def test_a_mark_that_cannot_be_had_just_now_is_neither_left_for_an_older_one_nor_for_none(marks):
+    class Full(Fed):
+        def restore(self, snapshot: str) -> None:
+            super().restore(snapshot)
+            raise NotYet("no file more can be opened")
+
+    fed, has = Full(), Has([240])
+    again = Again(JOB, KapacitorSettings(overlap=0), has, has)
+    with pytest.raises(NotYet):
+        Repairs("pumps", again, lambda: fed, marks).run(230, 50, lambda: None, threading.Event())
+
+    assert [Snapshot.from_bytes(one.encode()).checkpoint for one in fed.restored] == [2]
+    assert (has.written, marks.lost, marks.newest.until) == ([], 230, 200)
+
+
 def test_what_lies_behind_a_long_rest_is_read_in_short_pieces(marks):
     class Counted(Has):
         most = 0

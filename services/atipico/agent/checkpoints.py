@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -11,6 +12,7 @@ from atipico.formats import check
 
 KEPT = 8  # the host goes back to one of its last three; the rest are of hosts that died before they noted theirs
 FORMAT = 1  # of all that a checkpoint leads to: its own file, what features and detectors save, sleeping keys
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.EIO)  # all else that keeps a file from being read may pass
 _MAGIC, _HASH_BYTES = b"ATPC", 32  # then a byte with the format; files of versions before 0.1.0 begin with the hash
 
 
@@ -59,12 +61,16 @@ class Checkpoints:
                 check(max(1, head[-1]), FORMAT, "a checkpoint", self._path(number))
 
     def load(self, number: int) -> bytes:
-        """The state of an id. Raises Refused when it is missing or torn, Newer when a newer Atipico wrote it."""
+        """The state of an id.
+
+        Raises Refused when it is missing or torn, Newer when a newer Atipico wrote it, NotYet when it can't be had just
+        now, as where no file more can be opened.
+        """
         path = self._path(number)
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise Refused(f"checkpoint {path}: {error.strerror}") from error
+            raise (Refused if error.errno in _GONE else NotYet)(f"checkpoint {path}: {error.strerror}") from error
         if data.startswith(_MAGIC):
             check(data[len(_MAGIC)] if len(data) > len(_MAGIC) else 0, FORMAT, "a checkpoint", path)
             data = data[len(_MAGIC) + 1 :]

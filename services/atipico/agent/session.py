@@ -226,9 +226,10 @@ class Session:
         return self._work
 
     def _said(self, act: Callable[[], None]) -> dict[str, str | bool]:
+        """Whether it did. What may work later (NotYet) is not said to have failed: it ends the connection."""
         try:
             act()
-        except AtipicoError as error:
+        except Refused as error:
             log.error("refused", error=str(error))
             return {"success": False, "error": str(error)}
         return {"success": True}

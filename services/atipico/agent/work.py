@@ -109,7 +109,10 @@ class JobWork:
         return self.told_sweeper
 
     def rewind(self, snapshot: bytes) -> None:
-        """Go back to a snapshot, whatever is remembered now; empty: to nothing. Raises Refused when it can't."""
+        """Go back to a snapshot, whatever is remembered now; empty: to nothing.
+
+        Raises Refused when it is gone, NotYet when it can't be had just now.
+        """
         self._saved = b""
         if not snapshot:
             self._known.forget()

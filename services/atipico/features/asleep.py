@@ -27,6 +27,7 @@ MOST_ASLEEP = 10_000_000  # keys of one `by`; beyond it those that slept longest
 MARKS = 16  # saves that can be gone back to; twice the checkpoints that an agent keeps
 _AT_ONCE = 500  # keys of one query
 _PAUSE_S = 10.0  # after the disk did not take keys
+_GONE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR_READ}  # for good
 
 # A row is what a key had when it fell asleep; ids grow. woke: the number of the next mark when it woke. So at mark n
 # those sleep whose id was given before it and that did not wake, or woke behind it.
@@ -134,7 +135,8 @@ class Asleep:
         return [number, token, self._next, dict(self._counts)]
 
     def restore(self, saved: Sequence[Any] | None) -> None:
-        """Go back to what was saved. Raises Refused, changing nothing, when the file is not there or not whole."""
+        """Go back to what was saved. Raises, changing nothing, Refused when the file is not there or not whole, NotYet
+        when it can't be had just now."""
         if saved is None:
             self.forget()
             return
@@ -153,7 +155,8 @@ class Asleep:
                     db.execute("DELETE FROM asleep WHERE id >= ?", (next,))
                     db.execute("UPDATE asleep SET woke = NULL WHERE woke > ?", (number,))
             except sqlite3.Error as error:
-                raise Refused(f"sleeping keys in {self._path} can't be read: {error}") from error
+                gone = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) in _GONE
+                raise (Refused if gone else NotYet)(f"sleeping keys in {self._path} can't be read: {error}") from error
             unless_done.pop_all()
         self._use(db, number, next, counts)
 

@@ -227,7 +227,7 @@ class Memory:
 
     def restore(self, saved: Sequence[Any]) -> None:
         """Become what `save` told of. Raises, changing nothing, ValueError, KeyError or TypeError for anything else,
-        Refused when what slept is not there."""
+        Refused when what slept is not there, NotYet when it can't be had just now."""
         other = Memory(self._layout)
         now, keys, pools, waiting, asleep = saved
         if not abs(now) <= MOST_CLOCK:

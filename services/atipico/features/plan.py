@@ -112,7 +112,8 @@ class Plan:
         return msgspec.msgpack.encode([self.shape, self._memory.save(), *pace])
 
     def restore(self, saved: bytes) -> None:
-        """Go back to what was saved. Raises Refused, changing nothing, for other features or if what slept is gone."""
+        """Go back to what was saved. Raises, changing nothing, Refused for other features or if what slept is gone,
+        NotYet if that can't be had just now."""
         try:
             shape, kept, *pace = msgspec.msgpack.decode(saved)
         except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:

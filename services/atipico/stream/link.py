@@ -51,7 +51,7 @@ class Link:
             raise Refused(answer.error)
 
     def restore(self, snapshot: bytes) -> None:
-        """Take the job back to a snapshot. Raises Refused when the agent can't."""
+        """Take the job back to a snapshot. Raises Refused when that is gone, NotYet when the agent can't just now."""
         self._send(Request(restore={"snapshot": snapshot}))
         answer = self._expect("restore").restore
         if not answer.success:
@@ -91,7 +91,7 @@ class Link:
     def _expect(self, kind: str) -> Response:
         """The answer to what was just asked. A large Restore may take its time, while keepalives are answered.
 
-        Raises NotYet when the agent is silent or gone, Refused when it answers something else.
+        Raises NotYet when the agent is silent, gone or ends the connection, Refused when it answers something else.
         """
         heard = time.monotonic()
         while True:
@@ -99,6 +99,8 @@ class Link:
                 heard, answer = time.monotonic(), Response.FromString(message)
                 if answer.WhichOneof("message") == kind:
                     return answer
+                if answer.WhichOneof("message") == "error":
+                    raise NotYet(f"agent at {self._path}: {answer.error.error}")
                 if answer.WhichOneof("message") != "keepalive":
                     raise Refused(f"agent at {self._path}: wanted {kind}, got {str(answer)[:200]}")
 

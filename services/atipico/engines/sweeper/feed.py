@@ -37,7 +37,7 @@ class Feed:
         self._messages = chain.from_iterable(self._link.messages())
 
     def restore(self, snapshot: str) -> None:
-        """Have the job know what it did at a snapshot, "" for nothing. Raises Refused when it can't."""
+        """Have the job know what it did at a snapshot, "" for nothing. Raises Refused when that is gone."""
         self._link.restore(snapshot.encode())
 
     def portions(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
