@@ -19,18 +19,19 @@ import structlog
 from granian.server.mt import MTServer
 
 _say = structlog.get_logger("web")
+_ROUND_S = 1.0
 
 
 class OneProcess(MTServer):  # type: ignore[misc]
-    """Serves until SIGTERM or SIGINT; `stopping` is called first then. Requests have DRAIN_S to end after that.
-
-    `reloading` is called at each SIGHUP.
-    """
+    """Serves until SIGTERM or SIGINT; `stopping` is called first then. Requests have DRAIN_S to end after that."""
 
     DRAIN_S = 5.0
 
     stopping: Callable[[], object] = staticmethod(lambda: None)
-    reloading: Callable[[], object] = staticmethod(lambda: None)
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.main_loop_interrupt = _ComesRound()
 
     def _check_gil(self) -> None: ...
 
@@ -41,8 +42,7 @@ class OneProcess(MTServer):  # type: ignore[misc]
         super().signal_handler_interrupt(*args, **kwargs)
 
     def signal_handler_reload(self, *args: Any, **kwargs: Any) -> None:
-        """SIGHUP: what was read at the start is read again; Granian would end its threads and what they work on."""
-        self.reloading()
+        """SIGHUP, as when a terminal closes: nothing. Granian would end its threads and what they work on."""
 
     def _stop_workers(self) -> None:
         """Granian waits for every connection that has begun a request; one that never ends it would hold up the end."""
@@ -55,6 +55,19 @@ class OneProcess(MTServer):  # type: ignore[misc]
             threading.Thread(target=_leave, name="leave", daemon=True).start()
         atexit.register(_end)
         self.wrks.clear()
+
+
+class _ComesRound(threading.Event):
+    """An event for which a main thread waits and still sees to signals.
+
+    Python's handler runs in the main thread only, which a signal that the system gave to another one does not wake.
+    """
+
+    def wait(self, timeout: float | None = None) -> bool:
+        while timeout is None:
+            if super().wait(_ROUND_S):
+                return True
+        return super().wait(timeout)
 
 
 def _end() -> None:

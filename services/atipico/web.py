@@ -159,13 +159,11 @@ def serve(
     stopping: Callable[[], object] = lambda: None,
     body: int = 2**20,
     visited: bool = False,
-    reloading: Callable[[], object] = lambda: None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; `stopping` is called first then, and requests get some seconds to end.
 
     threads: requests that are worked on at once. body: bytes of the largest one. visited: whether people come by links.
-    reloading: called at each SIGHUP. Returns how many did not end, and are given up. Raises Refused when the port is
-    taken.
+    Returns how many did not end, and are given up. Raises Refused when the port is taken.
     """
     from granian.http import HTTP1Settings
 
@@ -188,7 +186,7 @@ def serve(
         ssl_cert=proof and proof.cert,
         ssl_key=proof and proof.key,
     )
-    server.stopping, server.reloading = stopping, reloading
+    server.stopping = stopping
     inside = Inside(whole_bodies_only(app))
     bounded = with_request_id(bodies_first(inside, body, threads))
     served = local_hosts_only(own_pages_only(bounded, visited), host)

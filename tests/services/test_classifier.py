@@ -25,6 +25,7 @@ from atipico.classifier.settings import ClassifierSettings
 from atipico.config import PACKAGE
 from atipico.learn.register import register
 from atipico.metrics import values
+from atipico.registry.asked import ask
 from atipico.registry.models import Model
 from atipico.registry.shelf import open_shelf
 from atipico.scorers.http import HttpScorer
@@ -326,7 +327,13 @@ def test_the_defaults_in_the_config_file_are_the_defaults(tmp_path, monkeypatch)
 
 
 @pytest.fixture
-def process(folder, tmp_path):
+def run(tmp_path):
+    """The run folder of `process`."""
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def process(folder, run):
     """A classifier in its own process, on a free port; gives its URL and the process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -335,7 +342,7 @@ def process(folder, tmp_path):
         "import sys; from pathlib import Path; from atipico.classifier.app import run;"
         "run(int(sys.argv[1]), None, Path(sys.argv[2]))"
     )
-    environment = {**os.environ, "ATIPICO_RUN": str(tmp_path / "run"), "ATIPICO_CLASSIFIER_DEFAULT": "small"}
+    environment = {**os.environ, "ATIPICO_RUN": str(run), "ATIPICO_CLASSIFIER_DEFAULT": "small"}
     started = subprocess.Popen([sys.executable, "-c", code, str(port), folder], env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -378,38 +385,37 @@ def test_a_real_process_takes_a_body_of_unknown_length_and_refuses_other_hosts(p
     assert foreign.status_code == 403
 
 
-def test_a_new_version_is_served_at_sighup_while_requests_go_on(process, folder, shelf, rows):
-    url, started = process
+def test_a_new_version_is_served_when_it_is_asked_for_while_requests_go_on(process, run, folder, rows):
+    url, _ = process
     scorer, versions, stop = HttpScorer(url, "small", 5.0, threading.Event()), [], threading.Event()
 
-    def ask() -> None:
+    def score() -> None:
         while not stop.is_set():
             versions.append(scorer.score(rows).version)
 
-    asking = threading.Thread(target=ask)
+    asking = threading.Thread(target=score)
     asking.start()
     new = register(small(seed=2), folder)
     until(lambda: len(versions) > 5)
     before = set(versions)
-    started.send_signal(signal.SIGHUP)
+    ask(run)
     until(lambda: versions[-1] == new.id)
     stop.set()
     asking.join()
 
     assert before == {"small@2"}  # there, and not yet served
     assert versions == sorted(versions)  # never back, and no request was refused
-    assert requests.get(f"{url}/models", timeout=9).json()["reads"] == 2
     shutil.rmtree(folder / "small" / "3")
 
 
-def test_models_that_are_damaged_when_they_are_read_again_stop_no_other(process, folder):
-    url, started = process
+def test_models_that_are_damaged_when_they_are_read_again_stop_no_other(process, run, folder):
+    url, _ = process
     graph = folder / "small" / "2" / "model.onnx"
     whole = graph.read_bytes()
 
     graph.write_bytes(whole[:-1])
-    started.send_signal(signal.SIGHUP)
-    until(lambda: requests.get(f"{url}/models", timeout=9).json()["reads"] == 2)
+    number = ask(run)
+    until(lambda: requests.get(f"{url}/models", timeout=9).json()["asked"] == number)
     told = requests.get(f"{url}/models", timeout=9).json()
     graph.write_bytes(whole)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import signal
 import sqlite3
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -67,6 +71,19 @@ def test_a_request_that_never_ends_does_not_keep_a_part_from_ending(part, name, 
         left = served.told_to_stop().left()
 
     assert sum(left.values()) <= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs tgkill, by which one thread of another process is told")
+@pytest.mark.parametrize("name", ["store", "host", "agent"])
+def test_a_part_that_is_told_to_stop_in_any_of_its_threads_stops(part, name):
+    told = part(name)
+    if name == "store":
+        told.listening()
+    threads = until(lambda: told.beat() and {*os.listdir(f"/proc/{told.process.pid}/task")} - {str(told.process.pid)})
+
+    ctypes.CDLL(None).tgkill(told.process.pid, int(min(threads)), signal.SIGTERM)
+
+    assert told.left() == {}
 
 
 def test_the_store_folds_all_that_it_accepted_before_it_ends(part, run):

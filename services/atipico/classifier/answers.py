@@ -52,7 +52,7 @@ class ModelsAnswer(BaseModel):
     models: list[ModelAnswer]
     refused: dict[str, str]
     default: str
-    reads: int = Field(description="How often the folder of models was read: once at the start, and at each SIGHUP")
+    asked: int = Field(description="The newest request to read the folder again that these follow, 0 for none")
 
 
 class Named(BaseModel):

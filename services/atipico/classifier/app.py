@@ -6,11 +6,11 @@ import logging
 from pathlib import Path
 
 from atipico import logs
+from atipico.classifier.again import Again
 from atipico.classifier.service import create_app
 from atipico.classifier.settings import ClassifierSettings
-from atipico.config import home, load
+from atipico.config import home, load, run_dir
 from atipico.metrics import say_left, start_beating
-from atipico.registry.shelf import open_shelf
 from atipico.web import refuse_busy_port, serve
 
 
@@ -21,17 +21,14 @@ def run(port: int | None = None, host: str | None = None, models: Path | None = 
     refuse_busy_port("classifier", settings.host, settings.port)
     start_beating("classifier")
     folder = Path(settings.models) if settings.models else home() / "models"
-    shelf = open_shelf(folder, settings.limits.model)
+    again = Again(folder, settings.limits.model, run_dir())
+    shelf = again.shelf
     for model, why in shelf.refused.items():
         logging.getLogger(__name__).error("model %s is not served: %s", model, why)
     if not shelf.models:
         logging.getLogger(__name__).error("no model in %s; nothing is scored until there is one", folder)
 
-    def read_again() -> None:
-        found = open_shelf(folder, settings.limits.model)
-        shelf.hold(found.models, found.refused)
-        logging.getLogger(__name__).info("serves %s", ", ".join(found.models) or "no model")
-
+    again.start()
     app = create_app(shelf, settings.default, settings.limits.body)
     unanswered = serve(
         "classifier",
@@ -40,6 +37,5 @@ def run(port: int | None = None, host: str | None = None, models: Path | None = 
         settings.port,
         settings.server.threads,
         body=settings.limits.body,
-        reloading=read_again,
     )
     say_left("classifier", **{"requests, for whoever asks again": unanswered})

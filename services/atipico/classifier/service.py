@@ -93,8 +93,9 @@ def create_app(shelf: Shelf, default: str, most: int) -> WSGI:
 
     @app.get("/models", summary="The models that are served", responses={200: ModelsAnswer})
     def models() -> Response:
+        asked = shelf.asked  # first: the models may be newer than it, never older
         told = [_told(model) for _, model in sorted(shelf.models.items())]
-        return _json({"models": told, "refused": shelf.refused, "default": default, "reads": shelf.reads})
+        return _json({"models": told, "refused": shelf.refused, "default": default, "asked": asked})
 
     @app.get("/models/<name>", summary="One model", responses={200: ModelAnswer, 404: Trouble, 503: Trouble})
     def model_named(path: Named) -> Response:

@@ -15,18 +15,20 @@ class UnknownModel(Refused):
 
 
 class Shelf:
-    """models: by id, `name@version`. refused: id -> why that one is not served; it stops no other."""
+    """models: by id, `name@version`. refused: id -> why that one is not served; it stops no other.
+
+    asked: the number of the newest request to read them again that these follow, see asked.py; 0 for none.
+    """
 
     def __init__(self, models: Mapping[str, Model], refused: Mapping[str, str]) -> None:
-        self.reads = 0  # how often the folder was read
-        self.hold(models, refused)
+        self.hold(models, refused, 0)
 
-    def hold(self, models: Mapping[str, Model], refused: Mapping[str, str]) -> None:
+    def hold(self, models: Mapping[str, Model], refused: Mapping[str, str], asked: int) -> None:
         """Hold these instead. Whoever has a model goes on with it, and the next who asks gets the newest."""
         self.models, self.refused = dict(models), dict(refused)
         newest = sorted(self.models.values(), key=lambda model: model.manifest.version)
         self._by_name = self.models | {model.manifest.name: model for model in newest}
-        self.reads += 1
+        self.asked = asked
 
     def get(self, name: str) -> Model:
         """The model NAME@VERSION, or the newest served version of NAME.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from typing import NamedTuple
 
@@ -10,11 +9,11 @@ import requests
 
 from atipico import tls
 from atipico.config import run_dir
-from atipico.engines.embedded import processes
 from atipico.engines.embedded.parts import url
 from atipico.errors import NotYet
+from atipico.registry.asked import ask
 
-_PATIENCE_S, _POLL_S = 20.0, 0.05
+_PATIENCE_S, _POLL_S = 60.0, 0.05
 
 
 class Served(NamedTuple):
@@ -25,32 +24,41 @@ class Served(NamedTuple):
 
 
 def reload() -> dict[str, Served]:
-    """Tell the classifier to read its folder again, and wait until it did. Name -> what it serves.
+    """Ask the classifier to read its folder again, and wait until it did. Name -> what it serves.
 
-    Raises NotYet when no classifier runs here, or none answers in time.
+    Raises NotYet when no classifier runs here, or it has not done so in time: it does so later then.
     """
-    found = processes.running(run_dir()).get("classifier")
-    if not found:
-        raise NotYet(f"no classifier runs for {run_dir()}; the newest models are served from the next ./up.sh on")
-    before, reads = _newest()
-    found[0].send_signal(signal.SIGHUP)
-    deadline = time.monotonic() + _PATIENCE_S
+    try:
+        before, _ = _served()
+    except NotYet as error:
+        raise NotYet(
+            f"no classifier runs for {run_dir()}; one serves the newest models when it starts: {error}"
+        ) from error
+    number, deadline = ask(run_dir()), time.monotonic() + _PATIENCE_S
+    why = "it has not come to it"
     while time.monotonic() < deadline:
-        now, since = _newest()
-        if since > reads:
-            return {name: Served(id, before.get(name, "")) for name, id in now.items()}
+        try:
+            now, done = _served()
+        except NotYet as error:  # it may be starting again
+            why = str(error)
+        else:
+            if done >= number:
+                return {name: Served(id, before.get(name, "")) for name, id in now.items()}
         time.sleep(_POLL_S)
-    raise NotYet(f"the classifier did not read its models again within {_PATIENCE_S:g} s; see atipico logs classifier")
+    raise NotYet(f"the newest models are served later than in {_PATIENCE_S:g} s: {why}; see atipico logs classifier")
 
 
-def _newest() -> tuple[dict[str, str], int]:
-    """Name -> id of the newest version that is served, and how often the folder was read."""
+def _served() -> tuple[dict[str, str], int]:
+    """Name -> id of the newest version that is served, and the number of the newest request that these follow.
+
+    Raises NotYet when nobody answers.
+    """
     authority = tls.authority()
     try:
         told = requests.get(
             f"{url('classifier')}/models", timeout=10, verify=str(authority) if authority else True
         ).json()
         versions = sorted((one["version"], one["name"], one["id"]) for one in told["models"])
-        return {name: id for _, name, id in versions}, int(told["reads"])
+        return {name: id for _, name, id in versions}, int(told["asked"])
     except (requests.RequestException, ValueError, LookupError) as error:
         raise NotYet(f"classifier at {url('classifier')}: {type(error).__name__}; is it up?") from error
