@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -12,38 +14,8 @@ from atipico.errors import Refused
 from atipico.learn import receipts
 from atipico.learn.receipts import code_of
 from atipico.learn.stages import Learning
+from learning import begun
 
-RECIPE = """
-name = "small"
-job = "small.toml"
-dataset = "payments"
-suite = "suite.toml"
-[get]
-to = "payments.csv"
-world = { name = "payments", days = 30, customers = 20, terminals = 8 }
-[train]
-warm_up = "2d"
-[[estimator]]
-kind = "logistic_regression"
-[threshold]
-alerts_per_day = 3
-[test]
-days = 3
-k = 5
-"""
-JOB = """
-model = "small"
-stream = "payments"
-clock = "event_time"
-[features]
-amount = "amount"
-ratio = { ratio = "amount", by = "customer", over = "7d" }
-"""
-SUITE = """
-[field.amount]
-type = "float"
-least = 0
-"""
 STAGES = ["get", "validate", "features", "train", "evaluate", "register"]
 
 
@@ -55,13 +27,6 @@ def run(folder: Path, **options) -> dict[str, str]:
     told = dict(one.split(": ", 1) for one in said if one.split(":")[0] in STAGES)
     assert list(told) == STAGES or options.get("data")
     return {stage: why for stage, why in told.items() if not why.startswith("skipped")}
-
-
-def begun(folder: Path) -> Path:
-    """A folder with all that a recipe needs, and nothing made of it."""
-    for name, text in (("learn.toml", RECIPE), ("small.toml", JOB), ("suite.toml", SUITE)):
-        (folder / name).write_text(text)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +118,27 @@ def test_a_bad_batch_stops_the_line_with_its_rows_and_nothing_is_made_of_it(firs
     assert [path.name for path in stages.iterdir()] == ["data.html"]
     Learning(tmp_path / "learn.toml", str(good), runs=tmp_path / "runs").features()  # the control
     assert (stages / "features.npz").is_file()
+
+
+def test_what_comes_before_a_training_loads_none_of_its_libraries(tmp_path):
+    file = str(begun(tmp_path) / "learn.toml")
+    runs = ["--runs", str(tmp_path / "runs")]
+    typed = [["get", "-f", file], ["validate", "-f", file, *runs], ["features", "-f", file, *runs]]
+    seen = "import sys; from typer.testing import CliRunner; from atipico.cli.learn import app; "
+    seen += f"print([CliRunner().invoke(app, words).exit_code for words in {typed!r}], "
+    seen += "{'sklearn', 'lightgbm', 'onnx'} & set(sys.modules))"
+
+    told = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True)
+
+    assert told.stdout == "[0, 0, 0] set()\n"
+
+
+def test_a_suite_without_its_library_is_refused_with_the_cure(first, tmp_path, monkeypatch):
+    learning = Learning(begun(tmp_path) / "learn.toml", str(first[0] / "payments.csv"), runs=tmp_path / "runs")
+    monkeypatch.setitem(sys.modules, "pandera.pandas", None)
+
+    with pytest.raises(Refused, match=r"a suite needs pandera.pandas, which is not installed; pip install 'atipico"):
+        learning.validate()
 
 
 def test_the_code_that_counts_is_a_module_and_all_that_it_imports(tmp_path, monkeypatch):

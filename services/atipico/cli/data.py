@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from atipico.cli.bars import bar
 
 app = typer.Typer(help="Data: make simulated ones.", no_args_is_help=True)
 WORLDS = ("payments",)
@@ -53,7 +52,8 @@ def make(
         raise Refused(f"no simulated data {name!r}{nearest(name, WORLDS)}")
     out = out or Path(f"{name}.parquet")
     first_day = (since - datetime.fromtimestamp(START // 10**9, UTC).replace(tzinfo=None)).days
-    with progress(days) as step:
+    with bar("days") as step:
+        step(0, days)
         made = make_file(out, days, seed, customers, terminals, per_day, first_day, step)
     if as_json:
         import orjson
@@ -63,21 +63,6 @@ def make(
     kinds = ", ".join(f"{kind} {many}" for kind, many in made.frauds.items())
     speed = f"{made.rows / made.cpu_seconds:.0f} rows/s of one core"
     print(f"{made.rows} rows, {sum(made.frauds.values())} frauds ({kinds})  {speed}  {out}")
-
-
-@contextmanager
-def progress(days: int) -> Iterator[Callable[[int], object]]:
-    """A bar on standard error while days go by; nothing where that is no terminal."""
-    if not sys.stderr.isatty():
-        yield lambda days: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("days", total=days)
-        yield lambda days: bar.advance(task, days)
 
 
 def add_to(root: typer.Typer) -> None:

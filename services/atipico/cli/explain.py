@@ -46,13 +46,11 @@ def explain(
         raise typer.BadParameter(wrong, param_hint="--id")
     from atipico.config import home
     from atipico.engines.choose import find_model
-    from atipico.errors import Refused
+    from atipico.learn.extra import needed
 
     found = find_model(model)
-    try:
+    with needed("explaining"):
         from atipico.learn.explain import Explainer
-    except ImportError as error:
-        raise Refused(f"explaining needs {error.name}, which is not installed; pip install 'atipico[learn]'") from error
     names, rows = _recorded(file, found, ids, job, dataset) if ids else _typed(file, found)
     explainer = Explainer(home() / "models" / found.manifest.name / str(found.manifest.version))
     for name, row, told in zip(names, rows, explainer.of(rows), strict=True):

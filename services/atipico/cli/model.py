@@ -19,14 +19,10 @@ def make(
     ] = None,
 ) -> None:
     """Train a reference model again and register it as its next version."""
-    from atipico.errors import Refused
+    from atipico.learn.extra import needed
 
-    try:
+    with needed("making models"):
         from atipico.learn.reference import make as make_reference
-    except ImportError as error:
-        raise Refused(
-            f"making models needs {error.name}, which is not installed; pip install 'atipico[learn]'"
-        ) from error
 
     model = make_reference(name, out)
     print(f"{model.id}  {len(model.columns)} columns  threshold {model.threshold:g}")

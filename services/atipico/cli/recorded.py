@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from atipico.cli.bars import bar, looked_on
 
 if TYPE_CHECKING:
     from atipico.engines.replay import Span, Summary
@@ -71,16 +72,10 @@ def told(done: Summary, out: Path | None) -> str:
 
 @contextmanager
 def progress(file: Path) -> Iterator[Callable[[int], object]]:
-    """A bar on standard error while rows are worked on; nothing where that is no terminal."""
-    if not sys.stderr.isatty():
-        yield lambda rows: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    """A bar while the rows of a file are worked on."""
     from atipico.sources.columns import rows_of
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("rows", total=rows_of(file))
-        yield lambda rows: bar.advance(task, rows)
+    with bar("rows") as step:
+        if looked_on():  # to count the rows of a CSV is to read it
+            step(0, rows_of(file))
+        yield step

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from atipico.errors import Refused, nearest
+from atipico.learn.extra import needed
 from atipico.learn.suite import CLOCK, IN_EVERY_ROW, LABEL, Rule, Suite
 from atipico.sources.cells import cell_sql, clock_sql
 from atipico.sources.columns import Rows, arrays_of, columns_of, quoted
@@ -96,8 +97,8 @@ def read_frame(path: Path, dataset: Dataset, rules: Mapping[str, Rule]) -> pd.Da
 
     Numbers are float64, whole ones Int64, texts objects; the clock is ns since 1970.
     """
-    import pandas as pd
-
+    with needed("a suite"):
+        import pandas as pd
     columns, types = columns_of_fields(dataset), columns_of(path)
     if missing := [columns[name] for name in rules if columns[name] not in types]:
         raise Refused(f"{path}: lacks {', '.join(missing)}; it has {', '.join(types)}")
@@ -124,10 +125,10 @@ def _series(cells: np.ndarray, rule: Rule) -> Any:
 
 def _problems(suite: Suite, frame: pd.DataFrame) -> list[tuple[str, str, str, list[int] | None]]:
     """Field, what was expected, what was found, and the rows (0 is the first); None for the whole."""
-    import pandera.pandas as pa
+    with needed("a suite"):
+        import pandera.pandas as pa
 
-    from atipico.learn.expectations import schema_of
-
+        from atipico.learn.expectations import schema_of
     many, wanted = len(frame), suite.rows
     found: list[tuple[str, str, str, list[int] | None]] = []
     if many < wanted.least or (wanted.most is not None and many > wanted.most):

@@ -10,7 +10,9 @@ import numpy as np
 
 from atipico.errors import Refused, nearest
 from atipico.learn.ensembles import Member
+from atipico.learn.extra import needed
 from atipico.learn.kinds import BALANCED, KINDS
+from atipico.learn.progress import Training
 from atipico.learn.recipe import EstimatorRecipe, Recipe
 from atipico.registry.estimator import load_estimator
 
@@ -31,10 +33,8 @@ def members_of(recipe: Recipe) -> list[Member]:
 def _made(recipe: EstimatorRecipe, seed: int) -> Any:
     if recipe.kind not in KINDS:
         raise Refused(f"no estimator {recipe.kind!r}{nearest(recipe.kind, KINDS)}")
-    try:
+    with needed(f"estimator {recipe.kind}"):
         estimator = KINDS[recipe.kind]()
-    except ImportError as error:
-        raise Refused(f"estimator {recipe.kind} needs {error.name}; pip install 'atipico[learn]'") from error
     known = estimator.get_params()
     taken = known if recipe.kind != "lightgbm" else {**known, **_of_lightgbm()}
     for name in recipe.parameters:
@@ -61,15 +61,18 @@ def train(
     if not 0 < anomalies < len(label):
         raise Refused(f"{len(label)} rows to train on, {anomalies} of them anomalies; some of each were needed")
     for member in members:
+        training = Training()
         try:
-            yield member._replace(estimator=_fitted(member, rows, label, weight))
+            fitted = _fitted(member, rows, label, weight, training)
         except Exception as error:
             if not isinstance(error, ValueError | TypeError) and type(error).__name__ != "LightGBMError":
                 raise  # LightGBM's own, which may not be installed, is no ValueError
             raise Refused(f"estimator {member.name}: {' '.join(str(error).split())[:300]}") from error
+        training.at(1)
+        yield member._replace(estimator=fitted)
 
 
-def _fitted(member: Member, rows: np.ndarray, label: np.ndarray, weight: np.ndarray | None) -> Any:
+def _fitted(member: Member, rows: np.ndarray, label: np.ndarray, weight: np.ndarray | None, training: Training) -> Any:
     if member.kind == "logistic_regression":
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
@@ -78,6 +81,9 @@ def _fitted(member: Member, rows: np.ndarray, label: np.ndarray, weight: np.ndar
         return behind.fit(rows, label, logisticregression__sample_weight=weight)
     if member.kind in BALANCED:
         return member.estimator.fit(rows, label)
+    if member.kind == "lightgbm":  # the one that tells how far it is
+        rounds = [lambda told: training.at((told.iteration + 1) / told.end_iteration)]
+        return member.estimator.fit(rows, label, sample_weight=weight, callbacks=rounds)
     return member.estimator.fit(rows, label, sample_weight=weight)
 
 

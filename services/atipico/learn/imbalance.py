@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from atipico.errors import Refused, nearest
+from atipico.learn.extra import needed
 from atipico.learn.methods import Imbalance
 
 
@@ -27,9 +28,8 @@ def balanced(told: Imbalance, shown: Shown) -> Shown:
     if told.kind not in METHODS:
         raise Refused(f"no method {told.kind!r} against imbalance{nearest(told.kind, METHODS)}")
     try:
-        return METHODS[told.kind](told, shown)
-    except ImportError as error:
-        raise Refused(f"imbalance {told.kind} needs {error.name}; pip install 'atipico[learn]'") from error
+        with needed(f"imbalance {told.kind}"):
+            return METHODS[told.kind](told, shown)
     except ValueError as error:
         few = int((shown.label == 1).sum())
         raise Refused(

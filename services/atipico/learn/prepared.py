@@ -82,8 +82,9 @@ class Prepared:
         suite = read_suite(path)
         read = reads.of_validate(path, self._data_read())
         if self.kept.due("validate", read):
-            checked = check_batch(suite, self._file(), self.recipe.dataset)
-            write_page(checked, page)
+            with self.bar("checking"):  # all rows at once: nobody knows how far it is
+                checked = check_batch(suite, self._file(), self.recipe.dataset)
+                write_page(checked, page)
             if checked.problems:
                 raise Refused(f"{checked.told()}\nall of it: {page}")
             self.say(f"  {checked.rows} rows are as {path.name} says; {page}")

@@ -21,6 +21,7 @@ from atipico.learn.judge import earlier_weeks, judge
 from atipico.learn.learnt import trained_of
 from atipico.learn.places import Track
 from atipico.learn.prepared import Prepared
+from atipico.learn.progress import counted
 from atipico.learn.receipts import Reads
 from atipico.learn.register import register
 from atipico.learn.run import ESTIMATORS, SAMPLE, Run, versions
@@ -49,12 +50,13 @@ class Learning(Prepared):
         made = split(self.recipe, table)
         run = Run.new(self.runs, self.recipe.name)
         run.told["seconds"]["features"] = round(perf_counter() - begun, 2)
-        with run.timed("train"):
-            fitted = fit(self.recipe, table, made, self.members, self.say)
-        for member in fitted.ensemble.members:
-            estimators.write(member, run.folder / ESTIMATORS)
-        with run.timed("threshold"):
-            threshold, judged_on = threshold_of(self.recipe, table, fitted, self.members, self.say)
+        with counted(self.bar, "training", self._trainings(table, made)):
+            with run.timed("train"):
+                fitted = fit(self.recipe, table, made, self.members, self.say)
+            for member in fitted.ensemble.members:
+                estimators.write(member, run.folder / ESTIMATORS)
+            with run.timed("threshold"):
+                threshold, judged_on = threshold_of(self.recipe, table, fitted, self.members, self.say)
         run.keep_sample(*_sample(table, fitted.rows))
         run.told |= {
             "recipe": self.recipe.model_dump(mode="json", by_alias=True),
@@ -98,7 +100,8 @@ class Learning(Prepared):
             self.say(
                 f"warning: the data end {missing} days before the test does; judged on what is there of {made.test}"
             )
-        with run.timed("evaluate"):
+        earlier = (self.recipe.test.weeks - 1) * self._trainings(table, made)
+        with run.timed("evaluate"), counted(self.bar, "judging", earlier):
             ensemble = self._read(run)
             threshold = float(run.told["threshold"]["value"])
             try:
@@ -115,7 +118,7 @@ class Learning(Prepared):
             "weeks": {"many": len(weeks), "figures": weeks, **quality.over_weeks(weeks)},
         }
         run.told["evaluated_on"] = self._data_told()
-        with run.timed("plots"):
+        with run.timed("plots"), self.bar("drawing"):
             plots.draw(run.folder, found.scores, found.label, average, threshold, table.columns, ensemble.members)
         self._done("evaluate", read, sorted(run.folder.glob("*.png")), run)
         self.say(
@@ -133,7 +136,7 @@ class Learning(Prepared):
         if not self._due("register", read, run):
             return load(self.models.joinpath(*run.told["registered"].split("@")))
         rows, label = run.sample()
-        with run.timed("register"):
+        with run.timed("register"), self.bar("compiling"):
             trained = trained_of(run.told, rows, label, self._read(run))
             model = register(trained, self.models)
         run.told["registered"] = model.id
@@ -168,6 +171,13 @@ class Learning(Prepared):
             from atipico.learn.track import tell
 
             tell(run, self.recipe.track or Track(), self.runs)
+
+    def _trainings(self, table: Table, made: Split) -> int:
+        """How many estimators are trained for one ensemble and its threshold."""
+        ensemble, gap = self.recipe.train.ensemble, made.gap
+        twice = ensemble.kind != "average" or ensemble.calibrate != "none"
+        earlier = self.recipe.threshold.cost is not None or gap.start >= min(gap.stop, table.days.stop)
+        return len(self.members) * (1 + twice) * (1 + earlier)
 
     def _last_run(self) -> Run | None:
         try:
