@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-from itertools import permutations
 
 import duckdb
 import numpy as np
@@ -33,13 +31,13 @@ from atipico.features.block import Rows
 from atipico.learn.average import compile_average
 from atipico.learn.ensembles import Ensemble, Member
 from atipico.learn.explain import Explainer
-from atipico.learn.graph_reader import members_of
-from atipico.learn.register import Trained, register
-from atipico.learn.shapley import leaves_of, shapley, sums
+from atipico.learn.graph_reader import read_graph
+from atipico.learn.shapley import shapley, sums
+from atipico.learn.terms import innermost
 from atipico.registry.scorer import ModelScorer
 from causes import UNUSED, known_causes
+from explaining import by_definition, registered, samples
 
-COLUMNS = ("a", "b", "c", "d", "e")
 KINDS = {
     "logistic": (lambda: make_pipeline(StandardScaler(), LogisticRegression()), "log-odds"),
     "forest": (lambda: RandomForestClassifier(12, max_depth=6, random_state=0), "probability"),
@@ -53,42 +51,13 @@ KINDS = {
 }
 
 
-def samples(rows: int = 1500) -> tuple[np.ndarray, np.ndarray]:
-    """What is true depends on a, and on b and c together; d means nothing; e never varies."""
-    known = np.random.default_rng(0).normal(size=(rows, 5))
-    known[:, 4] = 7.0
-    return known, (known[:, 0] > 1.3) | ((known[:, 1] > 0.5) & (known[:, 2] > 0.8))
-
-
-def registered(estimator, folder, kind="supervised", compiled=True) -> Explainer:
-    known, truth = samples()
-    about = {"card": "# hand\n\nFor a test.", "trained_on": "rows", "made_by": "a test", "metrics": {}}
-    shape = {"name": "hand", "kind": kind, "columns": COLUMNS, "threshold": 0.5 if kind == "supervised" else 0.95}
-    model = register(Trained(estimator=estimator, known=known, usual=~truth, **shape, **about), folder, compiled)
-    return Explainer(folder / "hand" / str(model.manifest.version))
-
-
 def averaged(estimators, shares) -> Ensemble:
     return Ensemble([Member(str(one), str(one), share, one) for one, share in zip(estimators, shares, strict=True)])
 
 
 def trees_of(estimator, columns: int = 5):
-    (member,) = members_of(compile_average([estimator], columns))
-    return [leaves_of(tree, columns) for tree in member.trees]
-
-
-def by_definition(value, row, reference) -> np.ndarray:
-    """What each number adds when it comes in, averaged over all orders in which they can."""
-    orders = list(permutations(range(len(row))))
-    steps = np.repeat(reference[None], len(orders) * (len(row) + 1), axis=0).reshape(len(orders), len(row) + 1, -1)
-    for at, order in enumerate(orders):
-        for step, column in enumerate(order):
-            steps[at, step + 1 :, column] = row[column]
-    gains = np.diff(value(steps.reshape(-1, len(row))).reshape(len(orders), -1), axis=1)
-    parts = np.zeros(len(row))
-    for order, gain in zip(orders, gains, strict=True):
-        parts[list(order)] += gain
-    return parts / math.factorial(len(row))
+    margin, _ = innermost(read_graph(compile_average([estimator], columns)).term)
+    return margin.trees
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "logistic"])

@@ -24,7 +24,7 @@ class Stacking(NamedTuple):
         return cls(*_line(apart, label))
 
     def __call__(self, apart: np.ndarray) -> np.ndarray:
-        return _sigmoid(_log_odds(apart) @ np.array(self.slopes) + self.offset)
+        return sigmoid(log_odds(apart) @ np.array(self.slopes) + self.offset)
 
     def step(self, graph: Graph, parts: list[str], out: str) -> str:
         """The same in a graph: from the columns of the estimators, (m, 1) each, to one."""
@@ -47,7 +47,7 @@ class Sigmoid(NamedTuple):
         return cls(slope, offset)
 
     def __call__(self, score: np.ndarray) -> np.ndarray:
-        return _sigmoid(_log_odds(score) * self.slope + self.offset)
+        return sigmoid(log_odds(score) * self.slope + self.offset)
 
     def step(self, graph: Graph, part: str, out: str) -> str:
         sloped = graph.step("Mul", _log_odds_step(graph, part), graph.number(self.slope))
@@ -95,7 +95,7 @@ def _line(scores: np.ndarray, label: np.ndarray, looseness: float = 1.0) -> tupl
     from sklearn.linear_model import LogisticRegression
 
     _both(label)
-    line = LogisticRegression(C=looseness, max_iter=1000).fit(_log_odds(scores), label == 1)
+    line = LogisticRegression(C=looseness, max_iter=1000).fit(log_odds(scores), label == 1)
     return tuple(line.coef_[0].tolist()), float(line.intercept_[0])
 
 
@@ -105,7 +105,7 @@ def _both(label: np.ndarray) -> None:
         raise Refused(f"{len(label)} samples, {anomalies} of them anomalies, to learn from; some of each were needed")
 
 
-def _log_odds(score: np.ndarray) -> np.ndarray:
+def log_odds(score: np.ndarray) -> np.ndarray:
     inner = np.clip(score, CLOSEST, 1 - CLOSEST)
     found: np.ndarray = np.log(inner / (1 - inner))
     return found
@@ -116,7 +116,7 @@ def _log_odds_step(graph: Graph, part: str) -> str:
     return graph.step("Log", graph.step("Div", inner, graph.step("Sub", graph.number(1.0), inner)))
 
 
-def _sigmoid(margin: np.ndarray) -> np.ndarray:
+def sigmoid(margin: np.ndarray) -> np.ndarray:
     found: np.ndarray = np.exp(-np.logaddexp(0, -margin))
     return found
 

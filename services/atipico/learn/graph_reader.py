@@ -1,67 +1,117 @@
-"""What an ONNX graph of `learn.average` is made of, read back from it: trees and lines, and how they become a score."""
+"""What an ONNX graph of ours is made of, read back from it: trees and lines, and how they become a score."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from atipico.learn.combine import CLOSEST, Isotonic, Sigmoid, log_odds, sigmoid
 from atipico.learn.graph import ROWS, SCORE
-from atipico.learn.trees import Tree, trees_of
+from atipico.learn.shapley import Leaves, leaves_of
+from atipico.learn.terms import Margin, Term, Through, Weighted
+from atipico.learn.trees import trees_of
+
+LOG_ODDS = "log-odds"
+FARTHEST = float(log_odds(np.array(1 - CLOSEST)))  # from 0, of the log-odds that are told apart
 
 
-class Member(NamedTuple):
-    """One estimator of a mean: share * link(scale * (sum of its trees, or rows @ slopes) + offset).
+class Read(NamedTuple):
+    """term: what becomes the score. calibration: what it goes through on the way; None where it is the score itself."""
 
-    unit: of what the link takes. slopes: float64 (k,) of a line, in which case there are no trees.
-    """
-
-    share: float
-    unit: str
-    link: Callable[[np.ndarray], np.ndarray]
-    scale: float
-    offset: float
-    trees: list[Tree]
-    slopes: np.ndarray | None
+    term: Term
+    calibration: Sigmoid | Isotonic | None
 
 
-def members_of(graph: bytes) -> list[Member]:
-    """The members of a graph. Raises ValueError for one that `compile_average` did not make."""
-    return _Reader(onnx.load_from_string(graph).graph).members()
+def read_graph(graph: bytes) -> Read:
+    """Raises ValueError for a graph that `compile_average` or `Ensemble.compiled` did not make."""
+    return _Reader(onnx.load_from_string(graph).graph).read()
 
 
 class _Reader:
     def __init__(self, graph: Any) -> None:
         self._made: Mapping[str, Any] = {node.output[0]: node for node in graph.node}
         self._numbers = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+        self._columns = graph.input[0].type.tensor_type.shape.dim[1].dim_value
 
-    def members(self) -> list[Member]:
-        end = self._node(SCORE, "Identity", "Sum")
-        if end.op_type == "Identity":
-            return [self._member(end.input[0], 1.0)]
-        weighted = [self._node(name, "Mul").input for name in end.input]
-        return [self._member(part, self._number(share)) for part, share in weighted]
+    def read(self) -> Read:
+        end = self._node(SCORE, "Identity", "Sum", "Sigmoid", "Add")
+        if end.op_type == "Add":
+            return self._isotonic(end)
+        if end.op_type == "Sigmoid" and self._node(end.input[0], "Sum", "Add").op_type == "Add":
+            return self._sigmoid(end)
+        return Read(self._term(SCORE), None)
 
-    def _member(self, name: str, share: float) -> Member:
-        node = self._node(name, "Sigmoid", "Div", "Pow")
+    def _isotonic(self, end: Any) -> Read:
+        """Knots and heights, from its ramps."""
+        ramps, begun = end.input
+        shares, heights = self._node(ramps, "MatMul").input
+        least = self._node(shares, "Div").input[0]
+        beyond = self._node(self._node(least, "Min").input[0], "Max").input[0]
+        part, at = self._node(beyond, "Sub").input
+        value = self._number(begun) + np.cumsum(np.append(0, self._numbers[heights][:-1, 0]))
+        return Read(self._term(part), Isotonic(tuple(self._numbers[at][0]), tuple(value)))
+
+    def _sigmoid(self, end: Any) -> Read:
+        sloped, offset = self._node(end.input[0], "Add").input
+        part, slope = self._node(sloped, "Mul").input
+        return Read(self._term(self._likely(part)), Sigmoid(self._number(slope), self._number(offset)))
+
+    def _term(self, name: str) -> Term:
+        node = self._node(name, "Identity", "Sum", "Sigmoid", "Div", "Pow")
+        if node.op_type == "Identity":
+            return self._term(node.input[0])
+        if node.op_type == "Sum":
+            parts, shares = self._weighted(node.input)
+            return Weighted(SCORE, [self._term(part) for part in parts], shares)
+        if node.op_type == "Sigmoid" and self._made[node.input[0]].op_type == "Sum":
+            return Through(SCORE, self._stacked(self._made[node.input[0]]), sigmoid)
+        return self._member(node)
+
+    def _stacked(self, node: Any) -> Weighted:
+        """The line that a stacking makes of the log-odds of its members."""
+        *weighted, offset = node.input
+        parts, slopes = self._weighted(weighted)
+        of_log_odds = [self._log_odds(self._term(self._likely(part))) for part in parts]
+        return Weighted(LOG_ODDS, of_log_odds, slopes, self._number(offset))
+
+    def _log_odds(self, term: Term) -> Term:
+        """Of what already is a function of log-odds, those themselves, as far as they are told apart."""
+        if isinstance(term, Through) and term.link is sigmoid:
+            return Through(LOG_ODDS, term.term, partial(np.clip, a_min=-FARTHEST, a_max=FARTHEST))
+        return Through(LOG_ODDS, term, log_odds)
+
+    def _likely(self, name: str) -> str:
+        """The probability of which a step has the log-odds."""
+        inner, _ = self._node(self._node(name, "Log").input[0], "Div").input
+        return str(self._node(inner, "Clip").input[0])
+
+    def _weighted(self, names: Any) -> tuple[list[str], list[float]]:
+        weighted = [self._node(name, "Mul").input for name in names]
+        return [part for part, _ in weighted], [self._number(share) for _, share in weighted]
+
+    def _member(self, node: Any) -> Term:
         if node.op_type == "Div":
-            trees = self._trees(node.input[0])
-            return Member(share, "probability", _same, 1 / self._number(node.input[1]), 0.0, trees, None)
+            return Margin("probability", 1 / self._number(node.input[1]), 0.0, self._trees(node.input[0]), None)
         if node.op_type == "Pow":
             sums, scale = self._node(node.input[1], "Mul").input
-            return Member(share, "log2 of the strangeness", np.exp2, self._number(scale), 0.0, self._trees(sums), None)
-        inner = self._node(node.input[0], "Add", "Mul")
+            strangeness = Margin("log2 of the strangeness", self._number(scale), 0.0, self._trees(sums), None)
+            return Through(SCORE, strangeness, np.exp2)
+        return Through(SCORE, self._of_log_odds(self._node(node.input[0], "Add", "Mul")), sigmoid)
+
+    def _of_log_odds(self, inner: Any) -> Margin:
         before, number = inner.input
         if inner.op_type == "Mul":
-            return Member(share, "log-odds", _sigmoid, self._number(number), 0.0, self._trees(before), None)
+            return Margin(LOG_ODDS, self._number(number), 0.0, self._trees(before), None)
         offset = self._number(number)
         if self._node(before, "TreeEnsemble", "MatMul").op_type == "TreeEnsemble":
-            return Member(share, "log-odds", _sigmoid, 1.0, offset, self._trees(before), None)
+            return Margin(LOG_ODDS, 1.0, offset, self._trees(before), None)
         slopes, moved = self._line(before)
-        return Member(share, "log-odds", _sigmoid, 1.0, offset + moved, [], slopes)
+        return Margin(LOG_ODDS, 1.0, offset + moved, [], slopes)
 
     def _line(self, name: str) -> tuple[np.ndarray, float]:
         """The slopes of a line, and what it is moved by, through the scalers before it."""
@@ -76,11 +126,11 @@ class _Reader:
                 moved -= float(self._numbers[number] @ slopes)
         return slopes, moved
 
-    def _trees(self, name: str) -> list[Tree]:
+    def _trees(self, name: str) -> list[Leaves]:
         node = self._node(name, "TreeEnsemble")
         if node.input[0] != ROWS:
             raise ValueError("its trees take rows that were changed before")
-        return trees_of(node)
+        return [leaves_of(tree, self._columns) for tree in trees_of(node)]
 
     def _number(self, name: str) -> float:
         return float(np.ravel(self._numbers[name])[0])
@@ -91,12 +141,3 @@ class _Reader:
             found = node.op_type if node is not None else "none"
             raise ValueError(f"its graph has {found} where {' or '.join(kinds)} was expected")
         return node
-
-
-def _same(margin: np.ndarray) -> np.ndarray:
-    return margin
-
-
-def _sigmoid(margin: np.ndarray) -> np.ndarray:
-    shares: np.ndarray = np.exp(-np.logaddexp(0, -margin))
-    return shares

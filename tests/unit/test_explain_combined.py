@@ -1,0 +1,118 @@
+"""Parts of what is stacked or calibrated: the Shapley values of what is told, which becomes the score."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from imblearn.ensemble import EasyEnsembleClassifier
+from lightgbm import LGBMClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from atipico.learn.combine import CALIBRATIONS, Stacking, log_odds
+from atipico.learn.ensembles import Ensemble, Member
+from explaining import by_definition, registered, samples
+
+
+def boosting():
+    return LGBMClassifier(n_estimators=12, num_leaves=5, num_threads=1, verbose=-1)
+
+
+def logistic():
+    return make_pipeline(StandardScaler(), LogisticRegression())
+
+
+def forest():
+    return RandomForestClassifier(12, max_depth=5, random_state=0)
+
+
+def ensemble(*made, stacked: bool = False, calibrate: str | None = None) -> Ensemble:
+    """Of trained estimators; what combines them is taught on rows that trained none."""
+    known, truth = samples()
+    here, apart = slice(0, 800), slice(800, None)
+    members = [Member(str(at), str(at), 1 / len(made), of.fit(known[here], truth[here])) for at, of in enumerate(made)]
+    found = Ensemble(members)
+    likely = np.column_stack([one.estimator.predict_proba(known[apart])[:, 1] for one in members])
+    if stacked:
+        found = found._replace(stacking=Stacking.learn(likely, truth[apart]))
+    if calibrate:
+        found = found._replace(calibration=CALIBRATIONS[calibrate].learn(found.combined(likely), truth[apart]))
+    return found
+
+
+def by_all_orders(value, row, references) -> np.ndarray:
+    return np.mean([by_definition(value, row, one) for one in references], axis=0)
+
+
+def test_parts_of_a_stacking_of_log_odds_are_shapley_values_by_their_definition(tmp_path):
+    explainer = registered(ensemble(boosting(), logistic(), stacked=True), tmp_path)
+    known, _ = samples()
+
+    (told,) = explainer.of(known[:1])
+
+    expected = by_all_orders(lambda rows: log_odds(explainer.model.score(rows)), known[0], explainer.references)
+    np.testing.assert_allclose(told.parts, expected, atol=1e-6)
+    assert told.unit == "log-odds"
+    assert 1 / (1 + np.exp(-told.base - told.parts.sum())) == pytest.approx(told.score, abs=1e-9)
+
+
+@pytest.mark.parametrize("calibrate", CALIBRATIONS)
+@pytest.mark.parametrize(
+    ("made", "stacked", "unit"),
+    [([forest], False, "probability"), ([boosting], False, "log-odds"), ([boosting, logistic], True, "log-odds")],
+    ids=["forest", "boosting", "stacked"],
+)
+def test_parts_of_what_is_calibrated_are_shapley_values_of_what_the_calibration_takes(
+    tmp_path, calibrate, made, stacked, unit
+):
+    combined = ensemble(*(one() for one in made), stacked=stacked, calibrate=calibrate)
+    explainer = registered(combined, tmp_path)
+    known, truth = samples()
+    row = known[truth][0]
+
+    (told,) = explainer.of(row[None])
+
+    def taken(rows: np.ndarray) -> np.ndarray:
+        likely = combined._replace(calibration=None).predict_proba(rows)[:, 1]
+        return log_odds(likely) if unit == "log-odds" else likely
+
+    expected = by_all_orders(taken, row, explainer.references)
+    np.testing.assert_allclose(told.parts, expected, atol=1e-6)
+    assert told.unit == f"{unit}, before the calibration"
+    before = told.base + told.parts.sum()
+    likely = 1 / (1 + np.exp(-before)) if unit == "log-odds" else before
+    assert combined.calibration(np.array([likely]))[0] == pytest.approx(told.score, abs=1e-9)
+    likely = combined._replace(calibration=None).predict_proba(known[:50])[:, 1]
+    assert np.abs(likely - explainer.model.score(known[:50])).max() > 0.01  # the control: it is not the score itself
+
+
+def test_parts_of_a_forest_in_a_stacking_are_carried_to_its_log_odds_and_add_up(tmp_path):
+    explainer = registered(ensemble(boosting(), forest(), stacked=True, calibrate="isotonic"), tmp_path)
+    known, _ = samples()
+
+    for told in explainer.of(known[:20]):
+        assert told.unit == "log-odds, before the calibration"
+        assert told.base + told.parts.sum() == pytest.approx(told.value, abs=1e-9)
+        assert told.parts[4] == 0  # which never varies
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        VotingClassifier([("a", boosting()), ("b", forest())], voting="soft"),
+        EasyEnsembleClassifier(3, random_state=0),
+    ],
+    ids=["a soft vote", "an easy ensemble"],
+)
+@pytest.mark.parametrize("stacked", [False, True])
+def test_a_mean_within_another_adds_up_too(tmp_path, made, stacked):
+    explainer = registered(ensemble(made, logistic(), stacked=stacked), tmp_path)
+    known, _ = samples()
+
+    (told,) = explainer.of(known[:1])
+
+    assert told.unit == ("log-odds" if stacked else "score")
+    assert told.base + told.parts.sum() == pytest.approx(told.value, abs=1e-9)
+    assert set(np.flatnonzero(told.parts)) >= {0, 1, 2}
