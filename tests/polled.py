@@ -45,14 +45,7 @@ class Polled:
 
     def in_order(self, lines: list[str]) -> dict[int, tuple[float, bool]]:
         """What they would be if all had come in the order of their time, to the embedded engine."""
-        (self.run / "alone").mkdir(exist_ok=True)
-        (self.run / "alone" / "pumps.toml").write_text(JOB)
-        works = Works(self.run / "alone", self.run / "alone-agent", lambda *_: None)
-        ordered = sorted(lines, key=lambda line: int(line.rsplit(" ", 1)[1]))
-        points = [PointWriter("atipico").write(one) for one in parse("\n".join(ordered).encode(), now=0).samples]
-        session = type("S", (), {"stop": threading.Event(), "heard": time.monotonic()})()
-        told = map(read_answer, works.open({"job": "pumps"}, session).answers(points))
-        return {at: (score.score, score.anomalous) for at, score, _ in told}
+        return in_order(self.run, JOB, lines)
 
     def become(self, expected: dict[int, tuple[float, bool]]) -> None:
         """Wait until the outcomes are just these."""
@@ -69,3 +62,15 @@ def lines(first: int, last: int, begin: int) -> list[str]:
         f"pump,host={'ab'[at % 2]} heat={20 + at * at % 7}.0,pump={at % 2}i {begin + at * 10**8}"
         for at in range(first, last)
     ]
+
+
+def in_order(run: Path, job: str, lines: list[str]) -> dict[int, tuple[float, bool]]:
+    """Score and decision by time that samples get of a job, `pumps`, to which they come in the order of their time."""
+    (run / "alone").mkdir(exist_ok=True)
+    (run / "alone" / "pumps.toml").write_text(job)
+    works = Works(run / "alone", run / "alone-agent", lambda *_: None)
+    ordered = sorted(lines, key=lambda line: int(line.rsplit(" ", 1)[1]))
+    points = [PointWriter("atipico").write(one) for one in parse("\n".join(ordered).encode(), now=0).samples]
+    session = type("S", (), {"stop": threading.Event(), "heard": time.monotonic()})()
+    told = map(read_answer, works.open({"job": "pumps"}, session).answers(points))
+    return {at: (score.score, score.anomalous) for at, score, _ in told}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import pytest
 
 from atipico.engines.kapacitor.settings import KapacitorSettings
 from atipico.engines.kapacitor.tasks import Task
 from atipico.engines.server import Answered
+from atipico.engines.sweeper import repair
 from atipico.engines.sweeper.again import Again
 from atipico.engines.sweeper.counts import Counting, Look
 from atipico.engines.sweeper.feed import Feed
@@ -16,6 +18,7 @@ from atipico.engines.sweeper.gaps import Gaps
 from atipico.engines.sweeper.marks import Mark, Marks
 from atipico.engines.sweeper.repair import Repairs
 from atipico.engines.sweeper.rows import Row
+from atipico.engines.sweeper.sweep import Loss
 from atipico.engines.sweeper.task import TaskStream
 from atipico.errors import NotYet, Refused
 from atipico.registry.jobs import Job
@@ -326,12 +329,32 @@ class Has:
         self.written += [int(line.rsplit(b" ", 1)[1]) for line in lines.splitlines()]
 
 
-def repaired(marks: Marks, has: Has, lost: int) -> tuple[Fed, list[bool], Again]:
+class Gathers:
+    """A task in Kapacitor that gathers outcomes: `hands` are those that it was told and writes when it gets to it."""
+
+    def __init__(self, has: Has, hands: Sequence[int] = (), hangs: bool = False) -> None:
+        self._has, self._hands, self._hangs, self.revived = has, list(hands), hangs, list[bool]()
+
+    def unwritten(self) -> int:
+        if self._hangs:
+            raise NotYet("Kapacitor does not answer")
+        left = len(self._hands)
+        self._has.written += self._hands[:1]
+        del self._hands[:1]
+        return left
+
+    def revive(self, stalled: bool) -> None:
+        self._has.written += self._hands
+        self._hands = []
+        self.revived.append(stalled)
+
+
+def repaired(marks: Marks, has: Has, lost: int, task: Gathers | None = None) -> tuple[Fed, list[bool], Again]:
     """A repair from a time on; what was fed, and whether the task was begun anew."""
-    fed, revived = Fed(), list[bool]()
-    again = Again(JOB, KapacitorSettings(overlap=0), has, has)
-    Repairs("pumps", again, lambda: fed, marks).run(lost, 50, lambda: revived.append(True), threading.Event())
-    return fed, revived, again
+    fed, task, settings = Fed(), task or Gathers(has), KapacitorSettings(overlap=0, flush=0.001)
+    again = Again(JOB, settings, has, has)
+    Repairs("pumps", settings, again, lambda: fed, marks, task).run(Loss(lost, True), 50, threading.Event())
+    return fed, task.revived, again
 
 
 def test_a_repair_goes_back_before_the_loss_and_writes_what_is_not_older(marks):
@@ -344,16 +367,41 @@ def test_a_repair_goes_back_before_the_loss_and_writes_what_is_not_older(marks):
     assert (marks.lost, marks.newest.until) == (None, 10**18)
 
 
+def test_what_kapacitor_has_in_its_hands_is_written_before_what_is_made_anew(marks):
+    has = Has([210, 240, 260])
+
+    repaired(marks, has, 230, Gathers(has, hands=[-240, -260]))
+
+    assert has.written == [-240, -260, 240, 260]
+
+
+def test_what_a_task_that_hangs_never_wrote_it_is_made_to_write_before_too(marks, monkeypatch):
+    monkeypatch.setattr(repair, "_SETTLES_S", 0.02)
+    has = Has([210, 240, 260])
+
+    repaired(marks, has, 230, Gathers(has, hands=[-260] * 10**5))
+
+    assert has.written[10**5 :] == [240, 260]
+
+
+def test_a_kapacitor_that_does_not_answer_is_not_waited_for(marks):
+    has = Has([210, 240, 260])
+
+    repaired(marks, has, 230, Gathers(has, hangs=True))
+
+    assert has.written == [240, 260]
+
+
 def test_a_mark_that_cannot_be_had_just_now_is_neither_left_for_an_older_one_nor_for_none(marks):
     class Full(Fed):
         def restore(self, snapshot: str) -> None:
             super().restore(snapshot)
             raise NotYet("no file more can be opened")
 
-    fed, has = Full(), Has([240])
-    again = Again(JOB, KapacitorSettings(overlap=0), has, has)
+    fed, has, settings = Full(), Has([240]), KapacitorSettings(overlap=0, flush=0.001)
+    again = Again(JOB, settings, has, has)
     with pytest.raises(NotYet):
-        Repairs("pumps", again, lambda: fed, marks).run(230, 50, lambda: None, threading.Event())
+        Repairs("pumps", settings, again, lambda: fed, marks, Gathers(has)).run(Loss(230), 50, threading.Event())
 
     assert [Snapshot.from_bytes(one.encode()).checkpoint for one in fed.restored] == [2]
     assert (has.written, marks.lost, marks.newest.until) == ([], 230, 200)

@@ -60,6 +60,13 @@ class Tasks:
         told = self._server.ask("GET", f"{_PATH}/{quote(id, safe='')}", params={"fields": "created"})
         return round(datetime.fromisoformat(told["created"]).timestamp() * 1e9)
 
+    def unwritten(self, id: str) -> int:
+        """How many rows a task has in its hands: taken to be written to InfluxDB, and not written yet."""
+        told = self._server.ask("GET", f"{_PATH}/{quote(id, safe='')}", params={"fields": "stats"})
+        nodes = (told.get("stats") or {}).get("node-stats") or {}
+        out = [of for name, of in nodes.items() if name.startswith("influxdb_out")]
+        return sum(int(of["collected"]) - int(of["points_written"]) for of in out)
+
     def revive(self, id: str) -> None:
         """Begin a task anew that is as it should be but does not run."""
         self._patch(id, {"status": "disabled"})

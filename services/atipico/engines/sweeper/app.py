@@ -24,7 +24,7 @@ from atipico.engines.sweeper.losses import Losses
 from atipico.engines.sweeper.marks import Marks
 from atipico.engines.sweeper.repair import Repairs
 from atipico.engines.sweeper.rows import Rows
-from atipico.engines.sweeper.sweep import Loss, Sweep, Tools
+from atipico.engines.sweeper.sweep import Sweep, Tools
 from atipico.engines.sweeper.task import TaskStream
 from atipico.errors import AtipicoError
 from atipico.metrics import REFUSED, start_beating
@@ -112,13 +112,8 @@ def _sweep(job: Job, settings: KapacitorSettings) -> Sweep:
     influx, tasks = servers(settings)
     of = _Of(job, settings, influx, lambda tags: stream.group(tags))
     stream = TaskStream(tasks, task_id(job.name), of.marks)
-    repairs = Repairs(job.name, of.again, of.connect, of.marks)
-
-    def repair(loss: Loss, since: int, stop: threading.Event) -> int:
-        repairs.run(loss.since, since, lambda: stream.revive(loss.stalled), stop)
-        return of.again.refused_until
-
-    return Sweep(job.name, settings, stream, of.marks, Tools(of.counting, of.look, repair))
+    repairs = Repairs(job.name, settings, of.again, of.connect, of.marks, stream)
+    return Sweep(job.name, settings, stream, of.marks, Tools(of.counting, of.look, repairs.run))
 
 
 def _follow(job: Job, settings: KapacitorSettings, since: int) -> Follow:

@@ -8,36 +8,53 @@ from collections.abc import Callable
 
 import structlog
 
+from atipico.engines.kapacitor.settings import KapacitorSettings
 from atipico.engines.sweeper.again import Again
 from atipico.engines.sweeper.feed import Feed
 from atipico.engines.sweeper.marks import Marks
+from atipico.engines.sweeper.sweep import Loss, Stream
 from atipico.errors import AtipicoError
 from atipico.metrics import REWINDS
 
+_SETTLES_S = 2.0  # and some times as long as outcomes are gathered
+
 
 class Repairs:
-    """Repairs one job, from a time on. Whoever is killed in the midst begins again at the same place."""
+    """Repairs one job, from a time on. Whoever is killed in the midst begins again at the same place.
 
-    def __init__(self, job: str, again: Again, connect: Callable[[], Feed], marks: Marks) -> None:
-        self._again, self._connect, self._marks = again, connect, marks
+    stream: has the samples that come now reach the agent again, called when the job is nearly up to date, while what
+    they bring waits. Where it can't, the next repair is told again.
+    """
+
+    def __init__(
+        self,
+        job: str,
+        settings: KapacitorSettings,
+        again: Again,
+        connect: Callable[[], Feed],
+        marks: Marks,
+        stream: Stream,
+    ) -> None:
+        self._again, self._connect, self._marks, self._stream = again, connect, marks, stream
+        self._gathers_s = settings.flush
         self._rewinds = REWINDS.labels(job)
         self._log = structlog.get_logger("sweeper").bind(job=job)
 
-    def run(self, lost: int, since: int, revive: Callable[[], None], stop: threading.Event) -> None:
-        """Make all outcomes anew from `lost` (ns) on. since: when the job began, ns. Raises NotYet, Refused.
+    def run(self, loss: Loss, since: int, stop: threading.Event) -> int:
+        """Make all outcomes anew from a loss on. since: when the job began, ns. Raises NotYet, Refused.
 
-        revive: has the samples that come now reach the agent again; called when the job is nearly up to date, while
-        what they bring waits. Where it can't, the next repair is told again.
+        Returns the newest sample whose outcome the store will never take, ns.
         """
-        begun, newest = time.monotonic(), self._marks.newest
+        begun, lost, newest = time.monotonic(), loss.since, self._marks.newest
         older = newest is not None and not self._marks.before(lost)
         begin = newest.until + 1 if newest and older else lost
         self._marks.begin_repair(begin)
         feed = self._connect()
         try:
-            many = self._from_a_mark(feed, begin, since, revive, stop)
+            self._tried(lambda: self._settle(feed, loss.stalled))
+            many = self._from_a_mark(feed, begin, since, loss.stalled, stop)
             if stop.is_set():
-                return
+                return self._again.refused_until
             if older:
                 many += self._again.one_by_one(feed, lost, begin)
             self._marks.end_repair(feed.snapshot())
@@ -45,8 +62,22 @@ class Repairs:
             feed.close()
         self._log.warning("outcomes made anew", since=lost, rows=many, took_s=round(time.monotonic() - begun, 1))
         self._rewinds.inc()
+        return self._again.refused_until
 
-    def _from_a_mark(self, feed: Feed, lost: int, since: int, revive: Callable[[], None], stop: threading.Event) -> int:
+    def _settle(self, feed: Feed, stalled: bool) -> None:
+        """Let the stream write what the agent told it; later that would stand over what is made anew.
+
+        The agent tells it no more since `feed` is there. What is on the way from the agent may take as long again.
+        """
+        until, in_a_row = time.monotonic() + _SETTLES_S + 4 * self._gathers_s, 0
+        while in_a_row < 2 and time.monotonic() < until:
+            feed.knock()
+            in_a_row = 0 if self._stream.unwritten() else in_a_row + 1
+            time.sleep(self._gathers_s)
+        if in_a_row < 2 and stalled:
+            self._stream.revive(stalled)
+
+    def _from_a_mark(self, feed: Feed, lost: int, since: int, stalled: bool, stop: threading.Event) -> int:
         mark = self._again.go_back(feed, self._marks.before(lost), since)
         ahead = self._again.from_mark(feed, mark, since, lost)
         while not stop.is_set() and ahead.send():
@@ -54,9 +85,12 @@ class Repairs:
         if stop.is_set():
             return ahead.many
         feed.knock()
-        try:
-            revive()
-        except AtipicoError as error:
-            self._log.error("not revived, tries again", error=str(error))
+        self._tried(lambda: self._stream.revive(stalled))
         ahead.send_rest()
         return ahead.many
+
+    def _tried(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except AtipicoError as error:
+            self._log.error("the stream does not answer, goes on without", error=str(error))

@@ -31,6 +31,9 @@ class Stream(Protocol):
     def state(self) -> State | None:
         """How it is; None while nobody wants it to. Raises NotYet, Refused."""
 
+    def unwritten(self) -> int:
+        """How many outcomes it was told and did not write yet. Raises NotYet, Refused."""
+
     def revive(self, stalled: bool) -> None:
         """Have it hand over samples again where it is dead, or nothing came of it for long. Raises NotYet, Refused."""
 

@@ -34,6 +34,9 @@ class TaskStream:
         self._by_shard = f".groupBy({literal(SHARD_TAG)})" in task.script
         return State(self._since, task.error or ("" if task.enabled else "it was stopped to be begun anew"))
 
+    def unwritten(self) -> int:
+        return self._tasks.unwritten(self._id)
+
     def revive(self, stalled: bool) -> None:
         """Have it begin anew where it is dead, or says that it runs while nothing comes of it."""
         state = self.state()
