@@ -109,7 +109,7 @@ def measured(recipe: Recipe, table: Table, week: int, out: Path) -> dict[str, fl
     if any(one.search for one in recipe.estimator):
         studies = out.with_suffix(f".{recipe.train.tune.kind}.sqlite")
         recipe = search(recipe, table, studies, lambda trial, best: print(trial, flush=True)).recipe
-    made, begun = split(recipe, table, week * recipe.test.days), process_time()
+    made, begun = split(recipe, table, week * recipe.periods(recipe.test.span)), process_time()
     _, found = tried(recipe, table, made)
     seconds = process_time() - begun
     figures = {name: found.told["average"][name] for name in ("auc", "average_precision", "precision_at_k")}

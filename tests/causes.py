@@ -52,7 +52,7 @@ def known_causes(folder: Path) -> Case:
     told = {"name": "causes", "job": "transactions", "dataset": "payments", "estimator": [{"kind": "lightgbm"}]}
     recipe = Recipe.model_validate(told | {"threshold": {"alerts_per_day": 3}, "test": {"k": 10, "key": "customer"}})
     table = table_of(recipe, load_job(home() / "jobs" / "transactions.toml"), str(file))
-    day = table.day - table.day.min()
+    day = table.period - table.period.min()
     early = (day >= 14) & (day < TRAINED) & (table.label >= 0)
     rows, label = table.values[early].copy(), table.label[early]
     rows[:, table.columns.index(UNUSED)] = 0.0

@@ -23,7 +23,7 @@ kind = "logistic_regression"
 [threshold]
 alerts_per_day = 3
 [test]
-days = 3
+span = "3d"
 k = 5
 """
 JOB = """

@@ -188,14 +188,14 @@ def test_without_a_model_ping_is_not_well(container):
 
 
 def test_hyperparameters_are_put_into_the_recipe_by_their_place(tmp_path):
-    given = {"estimator.0.C": "0.5", "train.window": "30d", "test.days": "5", "train.to": "2026-01-19"}
+    given = {"estimator.0.C": "0.5", "train.window": "30d", "test.span": "5d", "train.to": "2026-01-19"}
     lay_out(tmp_path, **given)
     (tmp_path / "learn.toml").write_text(chosen(Folders(tmp_path)))
 
     recipe = read_recipe(tmp_path / "learn.toml")
 
     assert recipe.estimator[0].parameters == {"C": 0.5}
-    assert (recipe.train.window, recipe.test.days, str(recipe.train.to)) == ("30d", 5, "2026-01-19")
+    assert (recipe.train.window, recipe.test.span, str(recipe.train.to)) == ("30d", "5d", "2026-01-19")
     assert Path(recipe.job).is_absolute()
 
 

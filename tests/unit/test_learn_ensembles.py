@@ -96,7 +96,7 @@ def test_calibration_makes_probabilities_of_the_scores_of_balanced_rows(kind):
         fit.fit(one, rows, MADE, members_of(one), lambda line: None).ensemble for one in (told, plain)
     )
 
-    test = MADE.test.has(rows.day)
+    test = MADE.test.has(rows.period)
     scores, raw = calibrated.scores(rows.values[test])[0], as_it_is.scores(rows.values[test])[0]
     truth = rows.label[test]
     assert brier_score_loss(truth, scores) < brier_score_loss(truth, raw) - 0.02
@@ -116,7 +116,7 @@ def test_stacking_trusts_the_estimator_that_knows_more():
 
 def test_what_makes_them_one_is_learnt_on_days_that_trained_no_estimator_and_are_known(monkeypatch):
     rows, days = table(), []
-    of = recipe({"kind": "stacking", "calibrate": "sigmoid", "days": 10})
+    of = recipe({"kind": "stacking", "calibrate": "sigmoid", "span": "10d"})
     trains = fit.trains
 
     def seen(recipe, table, made):
@@ -129,13 +129,13 @@ def test_what_makes_them_one_is_learnt_on_days_that_trained_no_estimator_and_are
     (last, _), (before, chosen) = days
     assert last == MADE.train
     assert before == Span(0, 40 - 10 - 7)  # whose labels were all known when the days began that teach
-    assert set(rows.day[chosen]) == set(range(23))
+    assert set(rows.period[chosen]) == set(range(23))
 
 
 def test_too_few_days_to_learn_it_from_are_refused_with_the_cure():
-    of = recipe({"kind": "stacking", "days": 35})
+    of = recipe({"kind": "stacking", "span": "35d"})
 
-    with pytest.raises(Refused, match=r"35 days of 1970-01-01 \.\. 1970-02-09 must teach it.*give fewer days"):
+    with pytest.raises(Refused, match=r"1970-01-06 \.\. 1970-02-09 must teach it.*give a shorter span"):
         fit.fit(of, table(), MADE, members_of(of), lambda line: None)
     with pytest.raises(Refused, match="20 samples, 0 of them anomalies, to learn from"):
         Sigmoid.learn(np.linspace(0, 1, 20), np.zeros(20))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from atipico.errors import Refused
@@ -22,7 +23,7 @@ DAYS = 40
 
 
 def recipe(**parts) -> Recipe:
-    plain = {"name": "m", "job": "j", "estimator": [{"kind": "lightgbm"}], "threshold": {"alerts_per_day": 5}}
+    plain = {"name": "m", "job": "j", "estimator": [{"kind": "lightgbm"}], "threshold": {"alerts_per_day": 24}}
     return Recipe.model_validate(plain | parts)
 
 
@@ -51,14 +52,14 @@ def table(rows: int = 600, delay_days: float = 7, seed: int = 0, keys: int = 12)
 def test_a_key_is_known_from_the_morning_on_by_which_a_label_of_its_has_come(delay_days, over):
     rows = table(delay_days=delay_days)
     lasts = DAYS + 8 if over is None else 5
-    since = np.maximum(rows.day - lasts + 1, 0)
+    since = np.maximum(rows.period - lasts + 1, 0)
 
     found = known_keys(rows, "card", since)
 
-    for at in range(len(rows.day)):
+    for at in range(len(rows.period)):
         mornings = rows.time[(rows.label == 1) & (rows.keys["card"] == rows.keys["card"][at])] + rows.label_delay
         heard_on = -(-mornings // DAY)  # the first morning on which it was known
-        assert found[at] == ((heard_on <= rows.day[at]) & (heard_on > rows.day[at] - lasts)).any()
+        assert found[at] == ((heard_on <= rows.period[at]) & (heard_on > rows.period[at] - lasts)).any()
     assert 0 < found.sum() < len(found)
 
 
@@ -71,9 +72,9 @@ def test_no_row_trains_whose_label_is_not_known_when_the_model_is_made():
     assert training.any()
     assert (rows.time[training] + rows.label_delay <= 27 * DAY).all()
     assert (rows.label[training] >= 0).all()
-    assert set(rows.day[training]) == set(range(5, 20))
+    assert set(rows.period[training]) == set(range(5, 20))
     later = rows._replace(label_delay=10 * DAY)  # the control: with later labels fewer of the same days may train
-    assert set(rows.day[trains(recipe(), later, made)]) == set(range(5, 17))
+    assert set(rows.period[trains(recipe(), later, made)]) == set(range(5, 17))
 
 
 def test_rows_that_can_not_be_scored_do_not_train_and_are_not_judged():
@@ -91,15 +92,17 @@ def test_those_that_are_known_are_not_judged_and_on_demand_do_not_train():
     rows = table(keys=60)
     made = Split(Span(5, 20), Span(20, 27), Span(27, 34))
     told = recipe(train={"drop_known": "card", "known_over": "7d"}, test={"key": "card", "known_over": "7d"})
-    bad = [(card, day) for card, day, label in zip(rows.keys["card"], rows.day, rows.label, strict=True) if label == 1]
+    bad = [
+        (card, day) for card, day, label in zip(rows.keys["card"], rows.period, rows.label, strict=True) if label == 1
+    ]
 
     tested, training = judged(told, rows, made), trains(told, rows, made)
 
-    for at in np.flatnonzero(made.test.has(rows.day) & (rows.label >= 0)):
-        heard = [day for card, day in bad if card == rows.keys["card"][at] and 13 <= day <= rows.day[at] - 8]
+    for at in np.flatnonzero(made.test.has(rows.period) & (rows.label >= 0)):
+        heard = [day for card, day in bad if card == rows.keys["card"][at] and 13 <= day <= rows.period[at] - 8]
         assert tested[at] == (not heard)
-    for at in np.flatnonzero(made.train.has(rows.day) & (rows.label >= 0)):
-        day = rows.day[at]
+    for at in np.flatnonzero(made.train.has(rows.period) & (rows.label >= 0)):
+        day = rows.period[at]
         heard = [one for card, one in bad if card == rows.keys["card"][at] and day - 14 <= one <= day - 8]
         assert training[at] == (not heard)
 
@@ -112,6 +115,65 @@ def test_the_latest_training_that_can_be_judged_is_the_default():
     assert made == Split(Span(3, 26), Span(26, 33), Span(33, 40))
     assert split(recipe(train={"window": "10d"}), rows).train == Span(16, 26)
     assert split(recipe(train={"from": "1970-01-06", "to": "1970-01-09"}), rows).train == Span(5, 9)
+
+
+HOUR = DAY // 24
+
+
+def by_hours(delay: int = 2 * HOUR) -> Table:
+    """The table above squeezed into forty hours."""
+    rows = table()
+    return rows._replace(time=rows.time // 24, span=Span(0, DAYS, HOUR), label_delay=delay)
+
+
+def test_hours_are_split_as_days_are_where_that_is_the_period():
+    rows, of = by_hours(), recipe(period="1h", train={"warm_up": "3h"}, test={"span": "6h"})
+
+    made = split(of, rows)
+
+    assert [span[:2] for span in made] == [(3, 32), (32, 34), (34, 40)]
+    assert set(rows.period[trains(of, rows, made)]) == set(range(3, 32))
+    assert rows.time[judged(of, rows, made)].min() >= 34 * HOUR
+    assert str(made.test) == "1970-01-02T10:00 .. 1970-01-02T16:00"
+    assert split(recipe(period="1h", train={"to": "1970-01-01"}, test={"span": "6h"}), rows).train[:2] == (0, 24)
+    with pytest.raises(Refused, match="give --train-to 1970-01-01 at the latest"):
+        split(recipe(period="1h", train={"to": "1970-01-02"}), rows)
+
+
+def test_a_label_that_comes_after_half_a_period_is_waited_for_a_whole_one():
+    of = recipe(period="1h", test={"span": "6h"})
+
+    assert split(of, by_hours(HOUR // 2)).gap[:2] == (33, 34)
+    assert split(of, by_hours(0)).gap[:2] == (34, 34)  # the control
+
+
+def test_alerts_of_an_hour_are_told_for_a_day_and_a_day_s_budget_is_shared_by_its_hours():
+    scores, hour = np.repeat([0.9, 0.1], 12), np.tile(np.arange(4), 6)
+
+    told = quality.figures(scores, np.zeros(24), hour, HOUR, None, 1, 0.5)
+
+    assert told["by_period"]["alerts_per_day"] == [3 * 24] * 4
+    with pytest.raises(ValidationError, match="alerts_per_day = 23 is less than one in each 1h"):
+        recipe(period="1h", threshold={"alerts_per_day": 23}, test={"span": "6h"})
+    assert recipe(period="1h", threshold={"alerts_per_day": 24}, test={"span": "6h"})
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"period": "5h"}, "must be a day, or go into one without a rest"),
+        ({"period": "2d"}, "must be a day, or go into one without a rest"),
+        ({"test": {"span": "12h"}}, "test.span = .12h. is no whole number of periods of 1d"),
+        ({"test": {"span": "0d"}}, "test.span = .0d. is no whole number of periods"),
+        (
+            {"train": {"half_life": "90m"}, "period": "1h"},
+            "train.half_life = .90m. is no whole number of periods of 1h",
+        ),
+    ],
+)
+def test_spans_that_are_no_whole_periods_are_refused(parts, told):
+    with pytest.raises(ValidationError, match=told):
+        recipe(**parts)
 
 
 @settings(max_examples=100)
@@ -173,12 +235,12 @@ def test_the_figures_are_those_of_scikit_learn_by_day_too():
     label, day, kind = rng.integers(0, 2, 900), rng.integers(0, 3, 900), rng.choice(["one", "two"], 900)
     scores = np.clip(label * 0.3 + rng.random(900) * 0.7, 0, 1)
 
-    told = quality.figures(scores, label, day, None, 50, 0.6, kind)
+    told = quality.figures(scores, label, day, DAY, None, 50, 0.6, kind)
 
     assert told["auc"] == pytest.approx(roc_auc_score(label, scores), rel=1e-12)
     assert told["average_precision"] == pytest.approx(average_precision_score(label, scores), rel=1e-12)
     by_day = [roc_auc_score(label[day == one], scores[day == one]) for one in range(3)]
-    assert told["by_day"]["auc"] == pytest.approx(by_day, rel=1e-12)
+    assert told["by_period"]["auc"] == pytest.approx(by_day, rel=1e-12)
     assert told["spread"]["auc"] == pytest.approx(np.std(by_day, ddof=1))
     assert told["recall"] == pytest.approx((scores[label == 1] >= 0.6).mean())
     assert told["precision"] == pytest.approx(label[scores >= 0.6].mean())
@@ -188,16 +250,16 @@ def test_the_figures_are_those_of_scikit_learn_by_day_too():
 
 
 def test_days_without_an_anomaly_have_no_auc_and_stop_nothing():
-    told = quality.figures(np.array([0.1, 0.2]), np.array([0, 0]), np.array([1, 2]), None, 1, 0.5)
+    told = quality.figures(np.array([0.1, 0.2]), np.array([0, 0]), np.array([1, 2]), DAY, None, 1, 0.5)
 
     assert (told["auc"], told["average_precision"], told["recall"]) == (None, None, None)
-    assert told["by_day"]["auc"] == [None, None]
+    assert told["by_period"]["auc"] == [None, None]
     assert told["precision_at_k"] == 0
 
 
 def test_a_part_of_the_usual_rows_is_the_same_part_when_rows_come_behind_them():
     rows, made = table(), Split(Span(5, 20), Span(20, 27), Span(27, 34))
-    fewer = rows._replace(**{name: getattr(rows, name)[:500] for name in ("time", "day", "label", "values")})
+    fewer = rows._replace(**{name: getattr(rows, name)[:500] for name in ("time", "period", "label", "values")})
     told = recipe(train={"usual_share": 0.3, "anomaly_weight": 2, "half_life": "10d"})
 
     training = np.flatnonzero(trains(told, rows, made))
@@ -206,7 +268,7 @@ def test_a_part_of_the_usual_rows_is_the_same_part_when_rows_come_behind_them():
     assert np.array_equal(training[training < 500], np.flatnonzero(trains(told, fewer, made)))
     assert (rows.label[training] == 1).sum() == (rows.label[trains(recipe(), rows, made)] == 1).sum()
     assert (rows.label[training] == 0).sum() < 0.5 * (rows.label[trains(recipe(), rows, made)] == 0).sum()
-    ages = 19 - rows.day[training]
+    ages = 19 - rows.period[training]
     assert weight == pytest.approx(0.5 ** (ages / 10) * np.where(rows.label[training] == 1, 2, 1 / 0.3))
     assert fit.weights(recipe(), rows, made, training) is None
 

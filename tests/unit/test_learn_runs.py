@@ -30,17 +30,17 @@ def kept(runs: Path, model: str = "small", leaves: int = 7, data: str = "a" * 64
     """A run's folder, as the stages leave it."""
     run = Run.new(runs, model)
     run.told |= {
-        "recipe": {**RECIPE, "estimator": [{"kind": "lightgbm", "num_leaves": leaves}]},
+        "recipe": {**RECIPE, "period": "1d", "estimator": [{"kind": "lightgbm", "num_leaves": leaves}]},
         "data": {"file": "payments.csv", "bytes": 9, "sha256": data},
         "features": {"shape": "s", "columns": ["amount"]},
-        "trained": {"days": "2026-01-01 .. 2026-01-09", "rows": 10, "anomalies": 1},
+        "trained": {"span": "2026-01-01 .. 2026-01-09", "rows": 10, "anomalies": 1},
         "threshold": {"value": 0.5, "from": "x"},
         "metrics": {
             "average": {
                 "auc": np.float64(auc),
                 "recall": None,
                 "spread": {"auc": 0.1},
-                "by_day": {"auc": [0.9]},
+                "by_period": {"auc": [0.9]},
                 "by_kind": {},
             },
             "by_estimator": {},
@@ -58,8 +58,8 @@ def test_what_differs_between_two_runs_is_told_and_what_is_the_same(tmp_path):
 
     assert found.settings == {"estimator.0.num_leaves": ("7", "15")}
     assert found.metrics["average.auc"] == (0.9, 0.95)
-    assert (found.same["data"], found.same["features"], found.same["training days"]) == (False, True, True)
-    assert "average.by_day.auc.0" not in found.metrics
+    assert (found.same["data"], found.same["features"], found.same["training span"]) == (False, True, True)
+    assert "average.by_period.auc.0" not in found.metrics
 
 
 def test_the_command_shows_both_and_the_difference_for_people_and_for_programs(tmp_path):

@@ -165,7 +165,7 @@ def test_the_table_is_what_a_live_job_makes_of_the_same_samples_and_a_refused_on
 def test_the_test_begins_when_the_last_label_of_the_training_is_known(learning):
     run = learning().train()
 
-    train, gap, test = run.told["split"]
+    train, gap, test = (span[:2] for span in run.told["split"])
 
     assert [str(date_of(day)) for day in train] == ["2026-01-06", "2026-01-21"]  # the second is the first that does not
     assert gap == [train[1], train[1] + 7]
@@ -227,21 +227,21 @@ def test_the_registered_model_gives_the_mean_of_what_the_libraries_give(learning
 
 def test_a_resampled_stacked_and_calibrated_model_is_served_as_it_was_judged(learn, learning, tmp_path):
     methods = '[train.imbalance]\nkind = "smote"\nratio = 0.5\nneighbours = 2\n'
-    methods += '[train.ensemble]\nkind = "stacking"\ncalibrate = "sigmoid"\ndays = 4\n'
+    methods += '[train.ensemble]\nkind = "stacking"\ncalibrate = "sigmoid"\nspan = "4d"\n'
     told = learn("all", recipe=RECIPE.replace("[[estimator]]", f"{methods}[[estimator]]", 1))
 
     model = load(tmp_path / "models/small/1")
     (folder,) = (tmp_path / "runs/small").glob("2*")
     run, table = json.loads((folder / "run.json").read_text()), learning().table()
-    first, end = run["split"][2]
-    test = (table.day >= first) & (table.day < end)
+    first, end, _ = run["split"][2]
+    test = (table.period >= first) & (table.period < end)
     assert told.exit_code == 0
     assert (model.score(table.values[test]) >= run["threshold"]["value"]).sum() / 7 == pytest.approx(
         run["metrics"]["average"]["alerts_per_day"]
     )
     assert set(run["ensemble"]["stacking"]) == {"kind", "slopes", "offset"}
     card = (tmp_path / "models/small/1/card.md").read_text()
-    assert "stacked on 4 days, calibrated (sigmoid) on 4 days; against imbalance smote" in card
+    assert "stacked on its last 4d, calibrated (sigmoid) on its last 4d; against imbalance smote" in card
 
 
 def test_a_learnt_model_is_served_without_what_it_was_learnt_with(learning, tmp_path):
@@ -261,9 +261,7 @@ def test_where_the_data_end_before_the_test_the_model_is_registered_with_a_warni
 
     assert told.exit_code == 0
     assert told.stdout == "registered small@1\n"
-    assert (
-        "warning: not evaluated: the data are of 2026-01-01 .. 2026-02-09, the test days are 2026-02-13" in told.stderr
-    )
+    assert "warning: not evaluated: the data are of 2026-01-01 .. 2026-02-09, the test is of 2026-02-13" in told.stderr
     assert "Nobody knows" in (tmp_path / "models/small/1/card.md").read_text()
 
 
@@ -279,7 +277,7 @@ def test_where_no_label_of_the_test_is_there_the_model_is_registered_with_a_warn
 def test_where_the_data_end_within_the_test_it_is_judged_on_what_is_there(learn):
     told = learn("all", to="2026-01-29")
 
-    assert "warning: the data end 3 days before the test does" in told.stderr
+    assert "warning: the data end 3 x 1d before the test does" in told.stderr
     assert "judged on" in told.stderr
 
 
@@ -290,9 +288,11 @@ def test_a_budget_is_kept_on_the_days_before_the_model_is_made(learning):
     told = [Member(**one, estimator=None) for one in run.told["estimators"]]
     members = [estimators.read(one, run.folder / "estimators") for one in told]
 
-    here = (table.day >= gap[0]) & (table.day < gap[1])
+    here = (table.period >= gap[0]) & (table.period < gap[1])
     scores, _ = Ensemble(members).scores(table.values[here])
-    alerts = [int((scores[table.day[here] == day] >= run.told["threshold"]["value"]).sum()) for day in range(*gap)]
+    alerts = [
+        int((scores[table.period[here] == day] >= run.told["threshold"]["value"]).sum()) for day in range(*gap[:2])
+    ]
 
     assert max(alerts) == 3
 
@@ -305,7 +305,7 @@ def test_alerts_are_counted_of_known_cards_too_though_those_are_not_judged(learn
 
     table, (_, _, test), average = stages.table(), run.told["split"], run.told["metrics"]["average"]
     told = [Member(**one, estimator=None) for one in run.told["estimators"]]
-    here = (table.day >= test[0]) & (table.day < test[1])
+    here = (table.period >= test[0]) & (table.period < test[1])
     members = [estimators.read(one, run.folder / "estimators") for one in told]
     scores, _ = Ensemble(members).scores(table.values[here])
     assert average["alerts_per_day"] == (scores >= run.told["threshold"]["value"]).sum() / 7
@@ -323,21 +323,21 @@ def test_where_no_day_follows_an_earlier_training_is_judged_for_the_threshold(le
     assert 0 < run.told["threshold"]["value"] < 1
 
 
-def test_judging_on_several_weeks_trains_for_each(learning):
-    stages = learning(RECIPE + "weeks = 4\n", to="2026-01-25")
+def test_judging_on_several_spans_trains_for_each(learning):
+    stages = learning(RECIPE + "spans = 4\n", to="2026-01-25")
     run = stages.train()
     said = []
     stages.say = said.append
 
     stages.evaluate(run)
 
-    weeks = run.told["metrics"]["weeks"]
+    spans = run.told["metrics"]["spans"]
     ends = sorted({line.split(" .. ")[1] for line in said if "-lightgbm" in line})
-    assert weeks["many"] == 3
+    assert spans["many"] == 3
     assert ends == ["2026-01-11", "2026-01-18"]
-    assert "warning: judged on 3 of 4 weeks: no day to train on" in " ".join(said)
-    assert weeks["auc"]["mean"] == pytest.approx(np.mean([week["auc"] for week in weeks["figures"]]))
-    assert weeks["auc"]["spread"] == pytest.approx(np.std([week["auc"] for week in weeks["figures"]], ddof=1))
+    assert "warning: judged on 3 of 4 spans: nothing left to train on" in " ".join(said)
+    assert spans["auc"]["mean"] == pytest.approx(np.mean([span["auc"] for span in spans["figures"]]))
+    assert spans["auc"]["spread"] == pytest.approx(np.std([span["auc"] for span in spans["figures"]], ddof=1))
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ def test_judging_on_several_weeks_trains_for_each(learning):
     [
         ("alerts_per_day", "alerts_a_day", "no setting 'threshold.alerts_a_day'; did you mean 'alerts_per_day'"),
         ('warm_up = "5d"', 'warmup = "5d"', "no setting 'train.warmup'; did you mean 'warm_up'"),
-        ('"5d"', '"5h"', "train.warm_up: .*no whole number of days"),
+        ('"5d"', '"5h"', "train.warm_up = .5h. is no whole number of periods of 1d"),
         ('"lightgbm"', '"lightgmb"', "no estimator 'lightgmb'; did you mean 'lightgbm'"),
         ("num_leaves", "num_leafs", "estimator lightgbm has no parameter 'num_leafs'; did you mean 'num_leaves'"),
         ("n_estimators = 12", "n_estimators = -1", "estimator 1-lightgbm-seed1"),
@@ -373,9 +373,9 @@ def test_what_is_not_there_is_said(learn, tmp_path):
 
     assert "no run of small in" in str(no_run.exception)
     assert "none.parquet: no such file" in str(no_file.exception)
-    assert "no day to train on: the data are of 2026-01-01 .. 2026-02-09" in str(too_early.exception)
+    assert "nothing left to train on: the data are of 2026-01-01 .. 2026-02-09" in str(too_early.exception)
     assert "no run '2026' of small" in str(no_such_run.exception)
-    assert "the data end 2026-02-09; give --train-to 2026-02-09 at the latest" in str(too_late.exception)
+    assert "give --train-to 2026-02-09 at the latest" in str(too_late.exception)
 
 
 def test_a_run_of_other_features_is_not_judged_by_these(learning):

@@ -42,7 +42,7 @@ PLAIN = {
     "job": "j",
     "estimator": [{"kind": "decision_tree", "search": {"max_depth": {"low": 1, "high": 6}}}],
     "threshold": {"alerts_per_day": 5},
-    "test": {"days": 5, "weeks": 2},
+    "test": {"span": "5d", "spans": 2},
 }
 
 
@@ -186,7 +186,7 @@ def test_what_is_resampled_in_a_fold_is_made_of_that_folds_training_alone():
     rows = table()
 
     for fold in tuning.folds_of(of, rows):
-        tainted = rows._replace(values=np.column_stack([rows.values, ~fold.train.has(rows.day)]))
+        tainted = rows._replace(values=np.column_stack([rows.values, ~fold.train.has(rows.period)]))
         fitted = fit(of, tainted, fold, [Member("1", "remembers", 1.0, Remembers())], lambda line: None)
         seen = fitted.ensemble.members[0].estimator
         assert len(seen.rows) > len(fitted.rows)

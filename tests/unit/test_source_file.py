@@ -72,6 +72,50 @@ def test_the_sample_of_transactions_becomes_our_fields_a_shard_and_labels_apart(
     assert sum(label.label for label in labels) > 0
 
 
+NUMBERED = """
+measurement = "m"
+time = "Time"
+time_unit = "s"
+time_from = 2013-09-01
+numbered = "row"
+id = "row"
+fields = { x = "x" }
+label = { column = "Class" }
+"""
+
+
+def test_rows_that_no_column_names_go_by_their_number_and_their_time_by_the_day_that_it_counts_from(tmp_path, dataset):
+    file, path = tmp_path / "some.csv", dataset(NUMBERED)
+    file.write_text("Time,x,Class\n0,1.5,0\n1.25,,1\n,,\n7200,2.5,1\n" + "7300,1.0,0\n" * 3000)
+
+    source = make("file", file=str(file), dataset=str(path))
+    first, later = source.read({}, 3), source.read({"row": 2999}, 1)  # which begins anew, in the midst of the file
+
+    september = 1_377_993_600 * 10**9
+    assert [fields for _, fields in first.rows] == [  # the second and third have no cell, and are none
+        {"x": 1.5, "event_time": september, "row": 0},
+        {"x": 2.5, "event_time": september + 7200 * 10**9, "row": 3},
+        {"x": 1.0, "event_time": september + 7300 * 10**9, "row": 4},
+    ]
+    assert [fields["row"] for _, fields in later.rows] == [2999]
+    assert source.whole(["row"]).fields["row"].tolist() == list(range(3004))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('time_unit = "s"', "", "time_from is what a number counts from; tell its time_unit too"),
+        ('numbered = "row"', 'numbered = "x"', "numbered: x is a column of the file too"),
+        ('numbered = "row"', "", "row not in .fields., which has x"),
+    ],
+)
+def test_a_numbering_or_an_origin_that_fits_nothing_else_is_refused(dataset, old, new, told):
+    assert old in NUMBERED
+
+    with pytest.raises(Refused, match=told):
+        read_dataset(dataset(NUMBERED.replace(old, new)))
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=4))
 def test_a_file_read_in_pieces_each_by_a_new_source_is_the_file_read_at_once(pieces):

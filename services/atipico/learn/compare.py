@@ -41,7 +41,7 @@ def compare(one: Run, other: Run) -> Compared:
     same = {
         "data": a["data"]["sha256"] == b["data"]["sha256"],
         "features": a["features"] == b["features"],
-        "training days": a["trained"]["days"] == b["trained"]["days"],
+        "training span": a["trained"]["span"] == b["trained"]["span"],
         "commit": a.get("commit") is not None and a.get("commit") == b.get("commit"),
     }
     settings = _both(parameters(a), parameters(b))

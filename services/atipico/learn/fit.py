@@ -9,12 +9,12 @@ import numpy as np
 
 from atipico.errors import Refused
 from atipico.learn import estimators, imbalance, threshold
-from atipico.learn.calendar import Span
+from atipico.learn.calendar import DAY, Span
 from atipico.learn.combine import CALIBRATIONS, Stacking
 from atipico.learn.ensembles import Ensemble, Member
 from atipico.learn.imbalance import Shown
-from atipico.learn.recipe import Recipe, days
-from atipico.learn.split import Split, ends_at, judged, split, trains, waits
+from atipico.learn.recipe import Recipe
+from atipico.learn.split import Split, before, judged, trains, waits
 from atipico.learn.table import Table
 
 Say = Callable[[str], None]
@@ -31,7 +31,7 @@ class Fitted(NamedTuple):
 def fit(recipe: Recipe, table: Table, made: Split, members: Sequence[Member], say: Say) -> Fitted:
     """Train fresh copies of `members`, and what makes them one score where that is learnt too.
 
-    Raises Refused when no row of the split's days may train.
+    Raises Refused when no row of the split may train.
     """
     fitted = _trained(recipe, table, made, members, say)
     told = recipe.train.ensemble
@@ -51,7 +51,7 @@ def _trained(recipe: Recipe, table: Table, made: Split, members: Sequence[Member
 
     rows = np.flatnonzero(trains(recipe, table, made))
     if not len(rows):
-        raise Refused(f"no row of {made.train} has a label and a score; the data are of {table.days}")
+        raise Refused(f"no row of {made.train} has a label and a score; the data are of {table.span}")
     shown = Shown(table.values[rows], table.label[rows], weights(recipe, table, made, rows))
     shown = imbalance.balanced(recipe.train.imbalance, shown)
     fresh = [member._replace(estimator=clone(member.estimator)) for member in members]
@@ -73,21 +73,26 @@ def _after(recipe: Recipe, shown: Shown) -> str:
 def _held_out(
     recipe: Recipe, table: Table, made: Split, members: Sequence[Member], say: Say
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What each member of an earlier training gives to the last days of this one, float64 (n, members), and labels."""
-    kept = recipe.train.ensemble.days
-    span = Span(made.train.stop - kept, made.train.stop)
+    """What each member of an earlier training gives to the end of this one, float64 (n, members), and labels."""
+    span, kept = _end_of(made.train, recipe, recipe.train.ensemble.span)
     try:
-        before = split(ends_at(recipe, made), table, kept + waits(table))
-        say(f"  for how they become one score, on {span}, trained on {before.train}")
-        fitted = _trained(recipe, table, before, members, say)
+        earlier = before(recipe, table, made, kept + waits(table))
+        say(f"  for how they become one score, on {span}, trained on {earlier.train}")
+        fitted = _trained(recipe, table, earlier, members, say)
     except Refused as error:
         raise Refused(
-            f"train.ensemble: {kept} days of {made.train} must teach it, and train no estimator: {error}; "
-            "give fewer days in [train.ensemble] or more data"
+            f"train.ensemble: {span} must teach it, and train no estimator: {error}; "
+            "give a shorter span in [train.ensemble] or more data"
         ) from error
-    rows = np.flatnonzero(judged(recipe, table, Split(before.train, before.gap, span)))
+    rows = np.flatnonzero(judged(recipe, table, Split(earlier.train, earlier.gap, span)))
     _, apart = fitted.ensemble.scores(table.values[rows])
     return np.column_stack(list(apart.values())), table.label[rows]
+
+
+def _end_of(train: Span, recipe: Recipe, lasts: str) -> tuple[Span, int]:
+    """The end of a training that lasts "7d", and how many periods that is."""
+    kept = recipe.periods(lasts)
+    return train._replace(start=train.stop - kept), kept
 
 
 def weights(recipe: Recipe, table: Table, made: Split, rows: np.ndarray) -> np.ndarray | None:
@@ -95,12 +100,12 @@ def weights(recipe: Recipe, table: Table, made: Split, rows: np.ndarray) -> np.n
 
     Usual rows of which only a share trains weigh the more, but where resampling tells how many of them there shall be.
     """
-    told, half_life = recipe.train, days(recipe.train.half_life)
+    told, half_life = recipe.train, recipe.train.half_life
     share = 1.0 if recipe.train.imbalance.kind in imbalance.RESAMPLE else told.usual_share
     if half_life is None and told.anomaly_weight == share == 1.0:
         return None
-    age = made.train.stop - 1 - table.day[rows]
-    weight = 0.5 ** (age / half_life) if half_life else np.ones(len(rows))
+    age = made.train.stop - 1 - table.period[rows]
+    weight = 0.5 ** (age / recipe.periods(half_life)) if half_life else np.ones(len(rows))
     found: np.ndarray = weight * np.where(table.label[rows] == 1, told.anomaly_weight, 1 / share)
     return found
 
@@ -108,30 +113,31 @@ def weights(recipe: Recipe, table: Table, made: Split, rows: np.ndarray) -> np.n
 def threshold_of(
     recipe: Recipe, table: Table, fitted: Fitted, members: Sequence[Member], say: Say
 ) -> tuple[float, str]:
-    """The threshold of a training, and what days it was judged on: none that trained what is judged.
+    """The threshold of a training, and what time it was judged on: none that trained what is judged.
 
-    A budget needs no label, so the days between the training and its model do. A cost needs labels, and where the data
-    end with the training there are no such days: then a training that ends earlier is judged on what it left.
+    A budget needs no label, so the time between the training and its model does. A cost needs labels, and where labels
+    come at once or the data end with the training there is no such time: then a training that ends earlier is judged
+    on what it left.
     """
-    wanted, gap = recipe.threshold, Span(fitted.split.gap.start, min(fitted.split.gap.stop, table.days.stop))
+    made, wanted = fitted.split, recipe.threshold
+    gap = made.gap._replace(stop=min(made.gap.stop, table.span.stop))
     if wanted.alerts_per_day is not None and gap.start < gap.stop:
         return _judged(recipe, table, fitted, gap), str(gap)
-    kept = recipe.test.days  # of the training's last days
+    span, kept = _end_of(made.train, recipe, recipe.test.span)
     try:
-        before = split(ends_at(recipe, fitted.split), table, kept + (waits(table) if wanted.cost is not None else 0))
+        earlier = before(recipe, table, made, kept + (waits(table) if wanted.cost is not None else 0))
     except Refused as error:
-        raise Refused(
-            f"no threshold: it needs {kept} days of {fitted.split.train} that do not train: {error}"
-        ) from error
-    span = Span(fitted.split.train.stop - kept, fitted.split.train.stop)
-    say(f"  for the threshold, on {span}, trained on {before.train}")
-    return _judged(recipe, table, fit(recipe, table, before, members, say), span), f"{span}, trained on {before.train}"
+        raise Refused(f"no threshold: it needs {span}, which then does not train: {error}") from error
+    told = f"{span}, trained on {earlier.train}"
+    say(f"  for the threshold, on {told}")
+    return _judged(recipe, table, fit(recipe, table, earlier, members, say), span), told
 
 
 def _judged(recipe: Recipe, table: Table, fitted: Fitted, span: Span) -> float:
-    rows = np.flatnonzero(span.has(table.day) & table.scorable)
+    rows = np.flatnonzero(span.has(table.period) & table.scorable)
     scores, _ = fitted.ensemble.scores(table.values[rows])
     if (cost := recipe.threshold.cost) is None:
-        return threshold.by_budget(scores, table.day[rows], recipe.threshold.alerts_per_day or 0)
+        most = (recipe.threshold.alerts_per_day or 0) * recipe.length // DAY
+        return threshold.by_budget(scores, table.period[rows], most)
     known = table.label[rows] >= 0
     return threshold.by_cost(scores[known], table.label[rows][known], cost.missed, cost.false_alert)

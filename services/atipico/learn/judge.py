@@ -1,4 +1,4 @@
-"""One model, or one a week, on the days after its training."""
+"""One model, or one for each of several spans, on what comes after its training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from atipico.learn import estimators, quality
 from atipico.learn.ensembles import Ensemble, Member
 from atipico.learn.fit import fit, threshold_of
 from atipico.learn.recipe import Recipe
-from atipico.learn.split import Split, ends_at, judged, split
+from atipico.learn.split import Split, before, judged
 from atipico.learn.table import Table
 
 
@@ -27,20 +27,21 @@ class Judged(NamedTuple):
 def judge(recipe: Recipe, table: Table, made: Split, ensemble: Ensemble, threshold: float) -> Judged:
     """Judge a trained ensemble on the test of a split. Raises Refused where it has nothing to judge on.
 
-    Alerts a day are all that the test's days would have had, also of keys that are known and not judged.
+    Alerts are all that the test would have had, also of keys that are known and not judged.
     """
-    test, days = recipe.test, np.flatnonzero(made.test.has(table.day) & table.scorable)
-    among = judged(recipe, table, made)[days]
+    test, there = recipe.test, np.flatnonzero(made.test.has(table.period) & table.scorable)
+    among = judged(recipe, table, made)[there]
     if not among.any():
         raise Refused(f"no sample of {made.test} has a label, a score and a key that was not known before")
-    rows = days[among]
+    rows = there[among]
     keys = table.keys[test.key][rows] if test.key else None
     kind = None if table.kind is None else table.kind[rows]
-    score, apart = ensemble.scores(table.values[days])
+    score, apart = ensemble.scores(table.values[there])
 
     def told(scores: np.ndarray) -> quality.Figures:
-        alerts = quality.alerts_by_day(scores, table.day[days], threshold)
-        return quality.figures(scores[among], table.label[rows], table.day[rows], keys, test.k, threshold, kind, alerts)
+        alerts = quality.alerts(scores, table.period[there], threshold)
+        periods, label = table.period[rows], table.label[rows]
+        return quality.figures(scores[among], label, periods, recipe.length, keys, test.k, threshold, kind, alerts)
 
     by_estimator = {name: told(scores) for name, scores in apart.items()} if len(apart) > 1 else {}
     return Judged({"average": told(score), "by_estimator": by_estimator}, score[among], table.label[rows])
@@ -55,18 +56,18 @@ def tried(
     return ensemble, judge(recipe, table, made, ensemble, 1.0)
 
 
-def earlier_weeks(
+def earlier_spans(
     recipe: Recipe, table: Table, made: Split, members: Sequence[Member], say: Callable[[str], None]
 ) -> list[quality.Figures]:
-    """The same judged on earlier spans of days, as many as the recipe asks for, each with a training of its own."""
-    found, ends_here = [], ends_at(recipe, made)
-    for number in range(1, recipe.test.weeks):
+    """The same judged on earlier spans, as many as the recipe asks for, each with a training of its own."""
+    found = []
+    for number in range(1, recipe.test.spans):
         try:
-            before = split(ends_here, table, number * recipe.test.days)
-            fitted = fit(ends_here, table, before, members, say)
-            threshold, _ = threshold_of(ends_here, table, fitted, members, say)
+            earlier = before(recipe, table, made, number * recipe.periods(recipe.test.span))
+            fitted = fit(recipe, table, earlier, members, say)
+            threshold, _ = threshold_of(recipe, table, fitted, members, say)
         except Refused as error:
-            say(f"warning: judged on {number} of {recipe.test.weeks} weeks: {error}")
+            say(f"warning: judged on {number} of {recipe.test.spans} spans: {error}")
             break
-        found.append(judge(recipe, table, before, fitted.ensemble, threshold).told["average"])
+        found.append(judge(recipe, table, earlier, fitted.ensemble, threshold).told["average"])
     return found

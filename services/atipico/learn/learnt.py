@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from atipico.learn.ensembles import Ensemble
+from atipico.learn.recipe import periods_of
 from atipico.learn.register import Trained
 
 Told = Mapping[str, Any]
@@ -35,7 +36,7 @@ def trained_of(run: Told, rows: np.ndarray, label: np.ndarray, ensemble: Ensembl
         threshold=float(run["threshold"]["value"]),
         metrics={name: round(float(one), 6) for name, one in figures.items() if isinstance(one, int | float)},
         card=card(run),
-        trained_on=f"{trained['rows']} rows of {trained['days']}, {data['file']} with SHA-256 {data['sha256'][:12]}…",
+        trained_on=f"{trained['rows']} rows of {trained['span']}, {data['file']} with SHA-256 {data['sha256'][:12]}…",
         made_by=f"atipico learn, run {run['run']}",
     )
 
@@ -56,27 +57,27 @@ def card(run: Told) -> str:
 How likely a sample is an anomaly, learnt from labels; the features are those of the job `{run["job"]}`.
 
 - **Made by** run {run["run"]}, as `learn.toml` says: {members}{_combined(recipe["train"])}.
-- **Trained on** {trained["rows"]} samples of {trained["days"]}, {trained["anomalies"]} of them anomalies, from
+- **Trained on** {trained["rows"]} samples of {trained["span"]}, {trained["anomalies"]} of them anomalies, from
   {run["data"]["file"]} (SHA-256 `{run["data"]["sha256"][:16]}…`).
 - **Labels** are known {run["label_delay_ns"] / 86_400e9:g} days after their sample: no later one had a part in it.
 - **Threshold** {threshold["value"]:.6g}: {budget}, on {threshold["from"]}.
 
 ## How good it is
 
-{_judged(run.get("metrics"), run["estimators"][0]["name"])}
+{_judged(run.get("metrics"), run["estimators"][0]["name"], recipe["period"])}
 
 ## What it can't do
 
-- It has seen these days of this data. What changes later it does not know until it is learnt again.
+- It has seen this span of this data. What changes later it does not know until it is learnt again.
 - {_probability(recipe["train"])}
 """
 
 
 def _combined(train: Told) -> str:
     imbalance, ensemble = train["imbalance"], train["ensemble"]
-    told = f", stacked on {ensemble['days']} days" if ensemble["kind"] == "stacking" else ""
+    told = f", stacked on its last {ensemble['span']}" if ensemble["kind"] == "stacking" else ""
     if ensemble["calibrate"] != "none":
-        told += f", calibrated ({ensemble['calibrate']}) on {ensemble['days']} days"
+        told += f", calibrated ({ensemble['calibrate']}) on its last {ensemble['span']}"
     if imbalance["kind"] != "none":
         told += f"; against imbalance {imbalance['kind']}, {imbalance['ratio']:g} anomalies to a usual row"
     return told
@@ -84,20 +85,20 @@ def _combined(train: Told) -> str:
 
 def _probability(train: Told) -> str:
     if train["ensemble"]["calibrate"] != "none":
-        return "A score is a probability as far as the days go on like those that it was calibrated on."
+        return "A score is a probability as far as the stream goes on like what it was calibrated on."
     if train["imbalance"]["kind"] != "none":
         return "A score is no probability: what trained had more anomalies than there are."
     return "A score is what the estimators take for a probability; how well it is one, nobody checked."
 
 
-def _judged(metrics: Told | None, first: str) -> str:
+def _judged(metrics: Told | None, first: str, period: str) -> str:
     """first: what the only estimator is called, where there is no other."""
     if metrics is None:
-        return "Nobody knows: the data ended before the days that it would have been judged on."
+        return "Nobody knows: the data ended before what it would have been judged on."
     average = metrics["average"]
     lines = [
-        f"On {average['samples']} samples of {metrics['days']}, {average['anomalies']} of them anomalies; k is "
-        f"{metrics['k']}. ± is the standard deviation over days.",
+        f"On {average['samples']} samples of {metrics['span']}, {average['anomalies']} of them anomalies; k is "
+        f"{metrics['k']}. ± is the standard deviation over {periods_of(period)}.",
         "",
         f"| estimator | {' | '.join(_FIGURES.values())} |",
         f"| --- |{' --- |' * len(_FIGURES)}",
@@ -115,10 +116,10 @@ def _judged(metrics: Told | None, first: str) -> str:
             for kind, one in average["by_kind"].items()
         ]
         lines += ["", "Among the first: of as many samples as there are anomalies, those of the highest scores."]
-    weeks = metrics["weeks"]
-    if weeks["many"] > 1:
-        told = ", ".join(f"{word} {_n(weeks[n]['mean'])} ± {_n(weeks[n]['spread'])}" for n, word in _FIGURES.items())
-        lines += ["", f"Over {weeks['many']} weeks, each after a training of its own: {told}."]
+    spans = metrics["spans"]
+    if spans["many"] > 1:
+        told = ", ".join(f"{word} {_n(spans[n]['mean'])} ± {_n(spans[n]['spread'])}" for n, word in _FIGURES.items())
+        lines += ["", f"Over {spans['many']} such spans, each after a training of its own: {told}."]
     return "\n".join(lines)
 
 

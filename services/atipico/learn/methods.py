@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from atipico.config import nanoseconds
+from atipico.errors import Refused
+
+
+def _a_time(text: str) -> str:
+    try:
+        nanoseconds(text)
+    except Refused as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+Time = Annotated[str, AfterValidator(_a_time)]  # "7d"
 
 
 class Part(BaseModel):
@@ -29,20 +43,21 @@ class Imbalance(Part):
 class EnsembleRecipe(Part):
     """`[train.ensemble]`: how the estimators become one score: their mean in their shares (a soft vote), or stacked.
 
-    calibrate: how that becomes a probability. days: so many last days of the training, judged by an earlier training
-    that knows nothing of them, teach both.
+    calibrate: how that becomes a probability. span: so much of the training's end, judged by an earlier training that
+    knows nothing of it, teaches both.
     """
 
     kind: Literal["average", "stacking"] = "average"
     calibrate: Literal["none", "sigmoid", "isotonic"] = "none"
-    days: int = Field(14, ge=1)
+    span: Time = "14d"
 
 
 class Tune(Part):
     """`[train.tune]`: how the parameters are looked for that an estimator's `search` names.
 
-    kind: the library. trials: how many in all. folds: spans of test.days that each is judged on, the newest first,
-    each after a training of its own. prune: a trial that falls behind is left (Optuna's alone). jobs: trials at once.
+    kind: the library. trials: how many in all. folds: spans as long as test.span, the newest first, that each is
+    judged on after a training of its own. prune: a trial that falls behind is left (Optuna's alone). jobs: trials at
+    once.
     """
 
     kind: Literal["optuna", "hyperopt"] = "optuna"

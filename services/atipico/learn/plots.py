@@ -29,7 +29,7 @@ def draw(
     pictures: dict[str, Callable[[Any], None]] = {
         "precision-recall": lambda axes: _precision_recall(axes, scores, label, threshold),
         "scores": lambda axes: _scores(axes, scores, label, threshold),
-        "precision-at-k": lambda axes: _by_day(axes, told),
+        "precision-at-k": lambda axes: _by_period(axes, told),
         "importance": lambda axes: _importance(axes, columns, members),
     }
     for name, paint in pictures.items():
@@ -61,11 +61,11 @@ def _scores(axes: Any, scores: np.ndarray, label: np.ndarray, threshold: float) 
     axes.legend()
 
 
-def _by_day(axes: Any, told: dict[str, Any]) -> None:
-    values = told["by_day"]["precision_at_k"]
+def _by_period(axes: Any, told: dict[str, Any]) -> None:
+    values = told["by_period"]["precision_at_k"]
     axes.bar(range(1, len(values) + 1), values)
     axes.axhline(float(np.mean(values)), linestyle="--", color="black", linewidth=1)
-    axes.set(xlabel="test day", ylabel="precision@k", title="Precision@k by day")
+    axes.set(xlabel="period of the test", ylabel="precision@k", title="Precision@k by period")
 
 
 def _importance(axes: Any, columns: Sequence[str], members: Sequence[Member]) -> None:

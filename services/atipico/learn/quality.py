@@ -1,4 +1,4 @@
-"""How good scores are: over all samples, by day, by kind, and among those that people have time to look at."""
+"""How good scores are: over all samples, by period, by kind, and among those that people have time to look at."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from atipico.learn.calendar import DAY
 from atipico.learn.ranking import auc, average_precision
 
 Figures = dict[str, Any]
@@ -15,59 +16,61 @@ Figures = dict[str, Any]
 def figures(
     scores: np.ndarray,
     label: np.ndarray,
-    day: np.ndarray,
+    period: np.ndarray,
+    length: int,
     keys: np.ndarray | None,
     k: int,
     threshold: float,
     kind: np.ndarray | None = None,
-    alerts_of_days: list[int] | None = None,
+    alerts_by_period: list[int] | None = None,
 ) -> Figures:
-    """Everything that is told of one span of test days.
+    """Everything that is told of one span.
 
-    scores: float64 (n,); label: 1 or 0 (n,); day, keys, kind: (n,), see `precision_at_k`. "by_day" holds a list a
-    figure, one entry a day, None where a day has no anomaly; "spread" the standard deviation of those over days.
-    alerts_of_days: where days had more samples than are judged.
+    scores: float64 (n,); label: 1 or 0 (n,); period, keys, kind: (n,), see `precision_at_k`; length: of a period, ns.
+    "by_period" holds a list a figure, one entry a period, None where one has no anomaly; "spread" the standard
+    deviation of those. alerts_by_period: where more samples were there than are judged.
     """
-    anomalies, alerts = label == 1, scores >= threshold
-    days = np.unique(day)
-    by_day = {
-        "auc": [auc(scores[day == one], anomalies[day == one]) for one in days],
-        "average_precision": [average_precision(scores[day == one], anomalies[day == one]) for one in days],
-        "precision_at_k": precision_at_k(scores, label, day, keys, k).tolist(),
-        "alerts_per_day": alerts_of_days or alerts_by_day(scores, day, threshold),
+    anomalies, above = label == 1, scores >= threshold
+    each = [period == one for one in np.unique(period)]
+    many = np.array(alerts_by_period or alerts(scores, period, threshold))
+    by_period = {
+        "auc": [auc(scores[here], anomalies[here]) for here in each],
+        "average_precision": [average_precision(scores[here], anomalies[here]) for here in each],
+        "precision_at_k": precision_at_k(scores, label, period, keys, k).tolist(),
+        "alerts_per_day": (many * (DAY / length)).tolist(),
     }
     return {
         "samples": len(scores),
         "anomalies": int(anomalies.sum()),
         "auc": auc(scores, anomalies),
         "average_precision": average_precision(scores, anomalies),
-        "precision_at_k": float(np.mean(by_day["precision_at_k"])),
-        "alerts_per_day": float(np.mean(by_day["alerts_per_day"])),
-        "precision": float((alerts & anomalies).sum() / max(1, alerts.sum())),
-        "recall": float(alerts[anomalies].mean()) if anomalies.any() else None,
-        "spread": {name: spread(values) for name, values in by_day.items()},
-        "by_day": by_day,
+        "precision_at_k": float(np.mean(by_period["precision_at_k"])),
+        "alerts_per_day": float(np.mean(by_period["alerts_per_day"])),
+        "precision": float((above & anomalies).sum() / max(1, above.sum())),
+        "recall": float(above[anomalies].mean()) if anomalies.any() else None,
+        "spread": {name: spread(values) for name, values in by_period.items()},
+        "by_period": by_period,
         "by_kind": {} if kind is None else by_kind(scores, anomalies, kind, threshold),
     }
 
 
-def alerts_by_day(scores: np.ndarray, day: np.ndarray, threshold: float) -> list[int]:
-    """How many samples of each day, in the order of days, reach the threshold."""
-    return [int((scores[day == one] >= threshold).sum()) for one in np.unique(day)]
+def alerts(scores: np.ndarray, period: np.ndarray, threshold: float) -> list[int]:
+    """How many samples of each period, in the order of periods, reach the threshold."""
+    return [int((scores[period == one] >= threshold).sum()) for one in np.unique(period)]
 
 
 def precision_at_k(
-    scores: np.ndarray, label: np.ndarray, day: np.ndarray, keys: np.ndarray | None, k: int
+    scores: np.ndarray, label: np.ndarray, period: np.ndarray, keys: np.ndarray | None, k: int
 ) -> np.ndarray:
-    """Of the k most suspicious keys of each day the share that truly has an anomaly that day, float64 (days,).
+    """Of the k most suspicious keys of each period the share that truly has an anomaly in it, float64 (periods,).
 
-    A key's score is its largest of the day; one that was found is not looked at on later days. keys: int (n,);
+    A key's score is its largest of the period; one that was found is not looked at in later ones. keys: int (n,);
     None takes each sample for itself. Among equal scores the smaller key comes first.
     """
     keys = np.arange(len(scores)) if keys is None else keys
     found, shares = np.zeros(int(keys.max(initial=-1)) + 1, dtype=bool), []
-    for one in np.unique(day):
-        here = (day == one) & ~found[keys]
+    for one in np.unique(period):
+        here = (period == one) & ~found[keys]
         who, which = np.unique(keys[here], return_inverse=True)
         most, truth = np.full(len(who), -np.inf), np.zeros(len(who), dtype=bool)
         np.maximum.at(most, which, scores[here])
@@ -105,11 +108,11 @@ def spread(values: list[float | None]) -> float | None:
     return float(np.std(known, ddof=1)) if len(known) > 1 else None
 
 
-def over_weeks(weeks: list[Figures]) -> Mapping[str, Mapping[str, float | None]]:
-    """Mean and standard deviation of each figure over several spans of test days."""
+def over_spans(spans: list[Figures]) -> Mapping[str, Mapping[str, float | None]]:
+    """Mean and standard deviation of each figure over several spans."""
     names = ("auc", "average_precision", "precision_at_k", "alerts_per_day", "precision", "recall")
     told = {}
     for name in names:
-        known = [week[name] for week in weeks if week[name] is not None]
+        known = [span[name] for span in spans if span[name] is not None]
         told[name] = {"mean": float(np.mean(known)) if known else None, "spread": spread(known)}
     return told

@@ -22,7 +22,7 @@ def of_validate(suite: Path, data: Reads) -> Reads:
 
 
 def of_features(recipe: Recipe, job: Job, data: Reads) -> Reads:
-    asked = (recipe.leave_out, recipe.label_delay, recipe.test.key, recipe.train.drop_known)
+    asked = (recipe.period, recipe.leave_out, recipe.label_delay, recipe.test.key, recipe.train.drop_known)
     made = repr((job.features, job.clock, job.labels))
     return {**data, "job": hash_of(made), "recipe": hash_of(asked), "code": code_of("atipico.learn.table")}
 
@@ -33,7 +33,7 @@ def of_train(recipe: Recipe, features: str) -> Reads:
     return {
         "features": features,
         **{part: hash_of(told[part]) for part in ("train", "estimator", "threshold")},
-        "test": hash_of(recipe.test.days),
+        "test": hash_of(recipe.test.span),
         "libraries": hash_of(versions()),
         "code": code_of("atipico.learn.fit"),
     }

@@ -5,52 +5,35 @@ from __future__ import annotations
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from atipico.config import nanoseconds
 from atipico.errors import Refused, nearest
 from atipico.learn.calendar import DAY
-from atipico.learn.methods import Between, Choices, EnsembleRecipe, Imbalance, Part, Tune
+from atipico.learn.methods import Between, Choices, EnsembleRecipe, Imbalance, Part, Time, Tune
 from atipico.learn.places import Get, SimulatedWorld, Track
 from atipico.registry.manifest import NAME
-
-
-def _whole_days(text: str) -> str:
-    try:
-        if nanoseconds(text) % DAY:
-            raise ValueError(f"{text!r} is no whole number of days, such as 7d")
-    except Refused as error:
-        raise ValueError(str(error)) from error
-    return text
-
-
-Days = Annotated[str, AfterValidator(_whole_days)]
-
-
-def days(text: str | None) -> int | None:
-    """How many days "7d" are; None for None."""
-    return None if text is None else nanoseconds(text) // DAY
 
 
 class Training(Part):
     """Which rows train. Earlier ones always fill the histories that features look at.
 
     start, to: the first and the last day that train. warm_up: from the first day of the data, only fills histories.
-    window: only so many days before the end train. drop_known: leave a row out when its key (a field) was known, on
-    the morning of its day, to have had an anomaly; known_over: one that became known so many days ago at most.
+    window: only so much before the end trains. drop_known: leave a row out when its key (a field) was known, on
+    the morning of its day, to have had an anomaly; known_over: one that became known no longer ago than that.
     half_life: a row that is so much older weighs half. anomaly_weight: what an anomaly weighs beside the others.
     usual_share: of the rows that are no anomalies only this share trains, drawn evenly, and weighs the more: faster.
     """
 
     start: date | None = Field(None, alias="from")
     to: date | None = None
-    warm_up: Days = "0d"
-    window: Days | None = None
+    warm_up: Time = "0d"
+    window: Time | None = None
     drop_known: str | None = None
-    known_over: Days | None = None
-    half_life: Days | None = None
+    known_over: Time | None = None
+    half_life: Time | None = None
     anomaly_weight: float = Field(1.0, gt=0)
     usual_share: float = Field(1.0, gt=0, le=1)
     imbalance: Imbalance = Field(default_factory=lambda: Imbalance.model_validate({}))
@@ -101,35 +84,37 @@ class ThresholdRecipe(Part):
 
 
 class Test(Part):
-    """How the model is judged: on `days` days from the day on that it could be made, when its labels are known.
+    """How the model is judged: on a `span` from the day on that it could be made, when its labels are known.
 
     k: of each day the k most suspicious are looked at. key: those are keys (a card; once found it is not looked at
-    again), and keys already known to have had an anomaly are left out: one of the last `known_over` days of the
-    training, or since. Without a key they are samples. weeks: as many such spans, each a span earlier than the one
-    before, with a training of its own.
+    again), and keys already known to have had an anomaly are left out: one of the training's last `known_over`, or
+    since. Without a key they are samples. spans: as many of them, each one earlier than the one before, with a
+    training of its own.
     """
 
     __test__ = False  # for pytest
 
-    days: int = Field(7, ge=1)
+    span: Time = "7d"
     k: int = Field(100, ge=1)
     key: str | None = None
-    known_over: Days | None = None
-    weeks: int = Field(1, ge=1)
+    known_over: Time | None = None
+    spans: int = Field(1, ge=1)
 
 
 class Recipe(Part):
     """name: the model's. job: whose features, a name in jobs/ or a .toml; leave_out: features that it does not take.
 
     label_delay: how long after its time a sample's label is known; the data set's own unless given. suite: what the
-    data must be like, a file beside this one.
+    data must be like, a file beside this one. period: what time is counted in, a day or a part that it is made of: all
+    spans are whole ones, and where it says "day" beside a setting that is one of these.
     """
 
     name: str = Field(pattern=f"^{NAME}$")
     job: str
     data: str | None = None
     dataset: str | None = None
-    label_delay: Days | None = None
+    label_delay: Time | None = None
+    period: Time = "1d"
     leave_out: tuple[str, ...] = ()
     suite: str | None = None
     get: Get | None = None
@@ -138,6 +123,39 @@ class Recipe(Part):
     estimator: tuple[EstimatorRecipe, ...] = Field(min_length=1)
     threshold: ThresholdRecipe
     test: Test = Field(default_factory=lambda: Test.model_validate({}))
+
+    @property
+    def length(self) -> int:
+        """Of a period, ns."""
+        return nanoseconds(self.period)
+
+    def periods(self, span: str) -> int:
+        """How many periods "7d" are."""
+        return nanoseconds(span) // self.length
+
+    @model_validator(mode="after")
+    def _whole_periods(self) -> Recipe:
+        if DAY % self.length:
+            raise ValueError(f'period = "{self.period}" must be a day, or go into one without a rest, such as 6h')
+        train, test = self.train, self.test
+        spans = {f"train.{name}": getattr(train, name) for name in ("window", "known_over", "half_life")}
+        spans |= {
+            "train.ensemble.span": train.ensemble.span,
+            "test.span": test.span,
+            "test.known_over": test.known_over,
+        }
+        for name, span in spans.items():
+            if span is not None and (nanoseconds(span) % self.length or not nanoseconds(span)):
+                raise ValueError(f'{name} = "{span}" is no whole number of periods of {self.period}')
+        if nanoseconds(train.warm_up) % self.length:
+            raise ValueError(f'train.warm_up = "{train.warm_up}" is no whole number of periods of {self.period}')
+        budget = self.threshold.alerts_per_day
+        if budget is not None and budget * self.length < DAY:
+            raise ValueError(
+                f"threshold.alerts_per_day = {budget} is less than one in each {self.period}; "
+                f"give {DAY // self.length} at least, or a longer period"
+            )
+        return self
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -150,6 +168,11 @@ def read_recipe(path: Path) -> Recipe:
         raise Refused(f"{path} can't be read: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Refused(f"{path}: {error}") from error
+
+
+def periods_of(length: str) -> str:
+    """What periods of such a length are called: "days", "periods of 6h"."""
+    return "days" if nanoseconds(length) == DAY else f"periods of {length}"
 
 
 def changed(recipe: Recipe, **parts: Any) -> Recipe:

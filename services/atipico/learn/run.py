@@ -55,9 +55,13 @@ class Run:
             raise Refused(f"no run {run!r} of {model}{nearest(run, known)}")
         path = known[run or max(known, key=lambda name: (len(name.split("-")[0]), name.split("-")[0], len(name), name))]
         try:
-            return cls(path.parent, orjson.loads(path.read_bytes()))
+            told = orjson.loads(path.read_bytes())
+            told.get("recipe", {"period": None})["period"]
         except (OSError, ValueError) as error:
             raise Refused(f"{path} can't be read: {error}; train again") from error
+        except KeyError as error:
+            raise Refused(f"{path} is of an earlier version, which counted in days alone; train again") from error
+        return cls(path.parent, told)
 
     def receipt(self, stage: str) -> dict[str, Any] | None:
         """What a stage of this run read and wrote; None where it was not done."""

@@ -8,12 +8,12 @@ import numpy as np
 
 from atipico.errors import Refused
 from atipico.learn.calendar import DAY, Span, date_of, day_of
-from atipico.learn.recipe import Recipe, days
+from atipico.learn.recipe import Recipe
 from atipico.learn.table import Table
 
 
 class Split(NamedTuple):
-    """train: the days that train. gap: those after, until their last label is known and the model is made. test: what
+    """train: what trains. gap: the time after it, until its last label is known and the model is made. test: what
     comes then, as far as it is judged."""
 
     train: Span
@@ -22,70 +22,84 @@ class Split(NamedTuple):
 
 
 def split(recipe: Recipe, table: Table, earlier: int = 0) -> Split:
-    """The recipe's split, or the one so many days `earlier`; where it names no end, the latest that can be judged.
+    """The recipe's split, or the one so many periods `earlier`; where it names no end, the latest that can be judged.
 
-    Raises Refused where no day is left to train on.
+    Raises Refused where nothing is left to train on.
     """
-    latest = table.days.stop - 1 - waits(table) - recipe.test.days
-    stop = (latest if recipe.train.to is None else day_of(recipe.train.to)) + 1 - earlier
-    first = max(table.days.start + (days(recipe.train.warm_up) or 0), stop - (days(recipe.train.window) or stop))
-    if recipe.train.start is not None:
-        first = max(first, day_of(recipe.train.start))
+    to = recipe.train.to
+    if to is None:
+        stop = table.span.stop - waits(table) - recipe.periods(recipe.test.span)
+    else:
+        stop = (day_of(to) + 1) * (DAY // recipe.length)
+    return _ending(recipe, table, stop - earlier)
+
+
+def before(recipe: Recipe, table: Table, made: Split, earlier: int) -> Split:
+    """The split whose training ends so many periods before that of another. Raises Refused as `split` does."""
+    return _ending(recipe, table, made.train.stop - earlier)
+
+
+def _ending(recipe: Recipe, table: Table, stop: int) -> Split:
+    train, has = recipe.train, table.span
+    first = has.start + recipe.periods(train.warm_up)
+    if train.window is not None:
+        first = max(first, stop - recipe.periods(train.window))
+    if train.start is not None:
+        first = max(first, day_of(train.start) * (DAY // recipe.length))
     if first >= stop:
         raise Refused(
-            f"no day to train on: the data are of {table.days}, training begins {date_of(first)} (warm_up = "
-            f'"{recipe.train.warm_up}") and would end {date_of(stop - 1)}; give more data or a later --train-to'
+            f"nothing left to train on: the data are of {has}, training would begin {has.moment(first)} (warm_up = "
+            f'"{train.warm_up}") and end before {has.moment(stop)}; give more data or a later --train-to'
         )
-    if stop > table.days.stop:
-        last = date_of(table.days.stop - 1)
+    if stop > has.stop:
         raise Refused(
-            f"training would end {date_of(stop - 1)}, the data end {last}; give --train-to {last} at the latest"
+            f"the data are of {has}, training would end before {has.moment(stop)}; "
+            f"give --train-to {date_of(has.stop * has.length // DAY - 1)} at the latest"
         )
     made = stop + waits(table)
-    return Split(Span(first, stop), Span(stop, made), Span(made, made + recipe.test.days))
-
-
-def ends_at(recipe: Recipe, made: Split) -> Recipe:
-    """The recipe with the end that this split has."""
-    train = recipe.train.model_copy(update={"to": date_of(made.train.stop - 1)})
-    return recipe.model_copy(update={"train": train})
+    ends = made + recipe.periods(recipe.test.span)
+    return Split(*(Span(*both, recipe.length) for both in ((first, stop), (stop, made), (made, ends))))
 
 
 def waits(table: Table) -> int:
-    """How many days after a day all its labels are known."""
-    return -(-table.label_delay // DAY)
+    """How many periods after a period all its labels are known."""
+    return -(-table.label_delay // table.span.length)
 
 
 def trains(recipe: Recipe, table: Table, made: Split) -> np.ndarray:
-    """Which rows train, bool (n,): of the days that train, scorable, their label known when the model is made."""
-    known: np.ndarray = (table.label >= 0) & (table.time + table.label_delay <= made.gap.stop * DAY)
-    chosen: np.ndarray = known & made.train.has(table.day) & table.scorable
+    """Which rows train, bool (n,): of the span that trains, scorable, their label known when the model is made."""
+    known: np.ndarray = (table.label >= 0) & (table.time + table.label_delay <= made.gap.stop * made.gap.length)
+    chosen: np.ndarray = known & made.train.has(table.period) & table.scorable
     if recipe.train.drop_known:
-        over = days(recipe.train.known_over)
-        since = table.day - over + 1 if over is not None else np.full(len(table.day), table.days.start)
+        if recipe.train.known_over is None:
+            since = np.full(len(table.period), table.span.start)
+        else:
+            since = table.period - recipe.periods(recipe.train.known_over) + 1
         chosen &= ~known_keys(table, recipe.train.drop_known, since)
     if recipe.train.usual_share < 1:  # the same rows whatever comes behind them
-        chosen &= (table.label == 1) | (np.random.default_rng(0).random(len(table.day)) < recipe.train.usual_share)
+        drawn = np.random.default_rng(0).random(len(table.period))
+        chosen &= (table.label == 1) | (drawn < recipe.train.usual_share)
     return chosen
 
 
 def judged(recipe: Recipe, table: Table, made: Split) -> np.ndarray:
     """Which rows the model is judged on, bool (n,)."""
-    chosen: np.ndarray = made.test.has(table.day) & (table.label >= 0) & table.scorable
-    if recipe.test.key:
-        over = days(recipe.test.known_over)
-        since = made.gap.stop - over + 1 if over is not None else table.days.start
-        chosen &= ~known_keys(table, recipe.test.key, np.full(len(table.day), since))
+    test = recipe.test
+    chosen: np.ndarray = made.test.has(table.period) & (table.label >= 0) & table.scorable
+    if test.key:
+        first = table.span.start if test.known_over is None else made.gap.stop - recipe.periods(test.known_over) + 1
+        chosen &= ~known_keys(table, test.key, np.full(len(table.period), first))
     return chosen
 
 
 def known_keys(table: Table, key: str, since: np.ndarray) -> np.ndarray:
-    """Which rows have a key of which an anomaly was known on the morning of their day, not before day `since`; (n,)."""
+    """Which rows have a key that was known, when their period began and not before period `since`, to have had an
+    anomaly; bool (n,)."""
     code = table.keys[key]
-    known_on = -(-(table.time + table.label_delay) // DAY)  # the first day that begins with it known
-    span = int(known_on.max()) + 2
-    anomalies = np.sort((code * span + known_on)[table.label == 1])
-    at = np.searchsorted(anomalies, code * span + table.day, side="right") - 1  # the last one known by then
+    known_in = -(-(table.time + table.label_delay) // table.span.length)  # the first period that begins with it known
+    many = int(known_in.max()) + 2
+    anomalies = np.sort((code * many + known_in)[table.label == 1])
+    at = np.searchsorted(anomalies, code * many + table.period, side="right") - 1  # the last one known by then
     last = anomalies[np.maximum(at, 0)] if len(anomalies) else np.full(len(code), -1)
-    found: np.ndarray = (at >= 0) & (last >= code * span + np.maximum(since, 0))
+    found: np.ndarray = (at >= 0) & (last >= code * many + np.maximum(since, 0))
     return found

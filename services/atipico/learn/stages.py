@@ -17,12 +17,13 @@ from atipico.learn import combine, estimators, plots, quality, reads
 from atipico.learn.calendar import Span
 from atipico.learn.ensembles import Ensemble, Member
 from atipico.learn.fit import fit, threshold_of
-from atipico.learn.judge import earlier_weeks, judge
+from atipico.learn.judge import earlier_spans, judge
 from atipico.learn.learnt import trained_of
 from atipico.learn.places import Track
 from atipico.learn.prepared import Prepared
 from atipico.learn.progress import counted
 from atipico.learn.receipts import Reads
+from atipico.learn.recipe import periods_of
 from atipico.learn.register import register
 from atipico.learn.run import ESTIMATORS, SAMPLE, Run, versions
 from atipico.learn.split import Split, split
@@ -66,7 +67,7 @@ class Learning(Prepared):
             "label_delay_ns": table.label_delay,
             "split": [list(span) for span in made],
             "trained": {
-                "days": str(made.train),
+                "span": str(made.train),
                 "rows": len(fitted.rows),
                 "anomalies": int((table.label[fitted.rows] == 1).sum()),
             },
@@ -92,15 +93,13 @@ class Learning(Prepared):
         table = self.table()
         self._same_features(run, table)
         made = Split(*(Span(*span) for span in run.told["split"]))
-        if table.days.stop <= made.test.start:
-            self.say(f"warning: not evaluated: the data are of {table.days}, the test days are {made.test}")
+        if table.span.stop <= made.test.start:
+            self.say(f"warning: not evaluated: the data are of {table.span}, the test is of {made.test}")
             return False
-        if table.days.stop < made.test.stop:
-            missing = made.test.stop - table.days.stop
-            self.say(
-                f"warning: the data end {missing} days before the test does; judged on what is there of {made.test}"
-            )
-        earlier = (self.recipe.test.weeks - 1) * self._trainings(table, made)
+        if table.span.stop < made.test.stop:
+            missing = f"{made.test.stop - table.span.stop} x {self.recipe.period}"
+            self.say(f"warning: the data end {missing} before the test does; judged on what is there of {made.test}")
+        earlier = (self.recipe.test.spans - 1) * self._trainings(table, made)
         with run.timed("evaluate"), counted(self.bar, "judging", earlier):
             ensemble = self._read(run)
             threshold = float(run.told["threshold"]["value"])
@@ -110,12 +109,12 @@ class Learning(Prepared):
                 self.say(f"warning: not evaluated: {error}")
                 return False
             average = found.told["average"]
-            weeks = [average, *earlier_weeks(self.recipe, table, made, self.members, self.say)]
+            spans = [average, *earlier_spans(self.recipe, table, made, self.members, self.say)]
         run.told["metrics"] = {
-            "days": str(made.test),
+            "span": str(made.test),
             "k": self.recipe.test.k,
             **found.told,
-            "weeks": {"many": len(weeks), "figures": weeks, **quality.over_weeks(weeks)},
+            "spans": {"many": len(spans), "figures": spans, **quality.over_spans(spans)},
         }
         run.told["evaluated_on"] = self._data_told()
         with run.timed("plots"), self.bar("drawing"):
@@ -125,7 +124,7 @@ class Learning(Prepared):
             f"  judged on {average['samples']} samples of {made.test}, {average['anomalies']} of them anomalies: "
             f"AUC {_number(average['auc'])}, average precision {_number(average['average_precision'])}, "
             f"precision@{self.recipe.test.k} {_number(average['precision_at_k'])} "
-            f"± {_number(average['spread']['precision_at_k'])} over days"
+            f"± {_number(average['spread']['precision_at_k'])} over {periods_of(self.recipe.period)}"
         )
         return True
 

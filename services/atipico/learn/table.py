@@ -10,7 +10,7 @@ from atipico.config import nanoseconds
 from atipico.errors import Refused, nearest
 from atipico.features.block import Labels
 from atipico.features.plan import Plan
-from atipico.learn.calendar import DAY, Span
+from atipico.learn.calendar import Span
 from atipico.learn.progress import Step
 from atipico.learn.recipe import Recipe
 from atipico.registry.jobs import Job
@@ -19,21 +19,23 @@ from atipico.sources.file import File
 
 
 class Table(NamedTuple):
-    """Rows in the order of the file. time: int64 (n,), ns on the stream's clock. label: int8, 1, 0 or -1 for unknown.
+    """Rows in the order of the file. time: int64 (n,), ns on the stream's clock; period: the one that it lies in.
+
+    label: int8, 1, 0 or -1 for unknown.
 
     keys: field -> int64 (n,), equal for equal keys. values: float64 (n, k), NaN where a row is refused.
-    kind: text (n,), what kind of anomaly; None where nothing tells it. days: those that the file has.
+    kind: text (n,), what kind of anomaly; None where nothing tells it. span: that of the file.
     label_delay: ns. shape: the hash of the features, as a checkpoint has it.
     """
 
     time: np.ndarray
-    day: np.ndarray
+    period: np.ndarray
     label: np.ndarray
     keys: dict[str, np.ndarray]
     columns: tuple[str, ...]
     values: np.ndarray
     kind: np.ndarray | None
-    days: Span
+    span: Span
     label_delay: int
     shape: str
 
@@ -63,20 +65,20 @@ def table_of(recipe: Recipe, job: Job, file: str, step: Step = lambda more, tota
         raise Refused(f"{file} has no label; its dataset.toml needs [label] column, and the file truths in it")
     delay = nanoseconds(recipe.label_delay) if recipe.label_delay else _delay(source, job)
     time = np.ma.filled(whole.fields["event_time"], -1)
-    day = time // DAY
+    period = time // recipe.length
     label = np.where(time < 0, -1, whole.label).astype(np.int8)
     blocks = Blocks(whole, plan.needs, job.clock, job.labels and job.labels.id, delay)
     matrix = np.empty((len(time), len(kept)))
     _features(plan, blocks, matrix, kept, step)
     return Table(
         time,
-        day,
+        period,
         label,
         {key: np.unique(np.ma.filled(whole.fields[key], -1), return_inverse=True)[1] for key in keys},
         tuple(plan.columns[at] for at in kept),
         matrix,
         whole.kind,
-        Span(int(day[time >= 0].min()), int(day.max()) + 1),
+        Span(int(period[time >= 0].min()), int(period.max()) + 1, recipe.length),
         delay,
         plan.shape,
     )

@@ -19,8 +19,8 @@ def write_table(table: Table, path: Path) -> None:
     """Write a table as .npz, not compressed: it is read far more often than kept. At once or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{os.getpid()}.{path.name}")
-    told = {name: np.array(getattr(table, name)) for name in ("columns", "days", "label_delay", "shape")}
-    arrays = {name: getattr(table, name) for name in ("time", "day", "label", "values")}
+    told = {name: np.array(getattr(table, name)) for name in ("columns", "span", "label_delay", "shape")}
+    arrays = {name: getattr(table, name) for name in ("time", "period", "label", "values")}
     keys = {_KEY + name: codes for name, codes in table.keys.items()}
     kind = {} if table.kind is None else {"kind": table.kind.astype(str)}
     try:
@@ -36,13 +36,13 @@ def read_table(path: Path) -> Table:
         with np.load(path, allow_pickle=False) as kept:
             return Table(
                 kept["time"],
-                kept["day"],
+                kept["period"],
                 kept["label"],
                 {name.removeprefix(_KEY): kept[name] for name in kept.files if name.startswith(_KEY)},
                 tuple(kept["columns"].tolist()),
                 kept["values"],
                 kept["kind"] if "kind" in kept.files else None,
-                Span(*kept["days"].tolist()),
+                Span(*kept["span"].tolist()),
                 int(kept["label_delay"]),
                 str(kept["shape"]),
             )

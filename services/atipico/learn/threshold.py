@@ -1,17 +1,17 @@
-"""From which score on a sample raises an alert: as many as a day may have, or as few as they cost least."""
+"""From which score on a sample raises an alert: as many as a period may have, or as few as they cost least."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-def by_budget(scores: np.ndarray, day: np.ndarray, alerts_per_day: int) -> float:
-    """The lowest threshold that at most so many scores of each of these days reach; scores, day: (n,), 0..1."""
+def by_budget(scores: np.ndarray, period: np.ndarray, most: int) -> float:
+    """The lowest threshold that at most so many scores of each of these periods reach; scores, period: (n,), 0..1."""
     first_too_many = -np.inf
-    for one in np.unique(day):
-        of_day = scores[day == one]
-        if len(of_day) > alerts_per_day:
-            first_too_many = max(first_too_many, np.partition(of_day, -alerts_per_day - 1)[-alerts_per_day - 1])
+    for one in np.unique(period):
+        here = scores[period == one]
+        if len(here) > most:
+            first_too_many = max(first_too_many, np.partition(here, -most - 1)[-most - 1])
     return _above(np.unique(scores), first_too_many)
 
 

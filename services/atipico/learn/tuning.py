@@ -1,4 +1,4 @@
-"""Look for better parameters of a recipe's estimators, on spans of days before all that the model is judged on."""
+"""Look for better parameters of a recipe's estimators, on spans before all that the model is judged on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from atipico.learn.search_hyperopt import Hyperopt
 from atipico.learn.search_optuna import Optuna
 from atipico.learn.searcher import Searcher, Trial, Value
 from atipico.learn.space import given, lowest, space_of, with_values
-from atipico.learn.split import Split, ends_at, judged, split, waits
+from atipico.learn.split import Split, before, judged, split, waits
 from atipico.learn.table import Table
 
 SEARCHERS: Mapping[str, type[Optuna] | type[Hyperopt]] = {"optuna": Optuna, "hyperopt": Hyperopt}
@@ -36,17 +36,17 @@ class Found(NamedTuple):
 
 
 def folds_of(recipe: Recipe, table: Table) -> list[Split]:
-    """Where trials are judged: spans of test.days, the newest first, each after a training of its own.
+    """Where trials are judged: spans as long as test.span, the newest first, each after a training of its own.
 
-    All of them, and all labels of them, come before the first day that the model will be judged on, and were known
+    All of them, and all labels of them, come before the first time that the model will be judged on, and were known
     when it was made. Raises Refused where the data are too short, or a span has no anomaly.
     """
-    first = split(recipe, table, (recipe.test.weeks - 1) * recipe.test.days)
-    here = ends_at(recipe, first)
+    lasts = recipe.periods(recipe.test.span)
+    first = split(recipe, table, (recipe.test.spans - 1) * lasts)
     found = []
     for number in range(1, recipe.train.tune.folds + 1):
         try:
-            fold = split(here, table, waits(table) + number * recipe.test.days)
+            fold = before(recipe, table, first, waits(table) + number * lasts)
         except Refused as error:
             raise Refused(f"train.tune: {recipe.train.tune.folds} folds need more data: {error}") from error
         if not (table.label[judged(recipe, table, fold)] == 1).any():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from atipico.learn.calendar import DAY
 from atipico.learn.methods import Choices
 from atipico.learn.searcher import Space, Trial
 from atipico.learn.split import Split
@@ -44,10 +45,11 @@ def progress(axes: Any, searches: Mapping[str, Sequence[Trial]]) -> None:
 
 
 def spans(axes: Any, named: Mapping[str, Split]) -> None:
-    """What trains, what waits for its labels, what is judged: a bar a split, over days."""
+    """What trains, what waits for its labels, what is judged: a bar a split, over time."""
     for at, made in enumerate(named.values()):
         for span, color in zip(made, ("tab:blue", "lightgrey", "tab:orange"), strict=True):
-            axes.barh(at, span.stop - span.start, left=np.datetime64(int(span.start), "D"), color=color)
+            days = (span.stop - span.start) * (span.length / DAY)
+            axes.barh(at, days, left=np.datetime64(span.start * span.length, "ns"), color=color)
     axes.set_yticks(range(len(named)), list(named))
     axes.invert_yaxis()
     kinds = ["trains", "its labels come in", "is judged"]

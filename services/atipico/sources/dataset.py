@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,14 +47,17 @@ class LabelColumn(_Part):
 class Dataset(_Part):
     """One kind of file.
 
-    time: the column of its own clock, a timestamp or, with `time_unit`, a number since 1970. fields: our
-    name -> the file's column. id: the field that names a sample in its label. keys: the fields that windows go by.
+    time: the column of its own clock, a timestamp or, with `time_unit`, a number since `time_from`, 1970 unless given.
+    fields: our name -> the file's column. numbered: one more field, the row's number from 0 on, for a file that names
+    its rows by no column. id: the field that names a sample in its label. keys: the fields that windows go by.
     """
 
     measurement: str = Field(min_length=1)
     time: str
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    time_from: date | None = None
     fields: dict[str, str] = Field(min_length=1)
+    numbered: str | None = Field(None, min_length=1)
     id: str | None = None
     keys: tuple[str, ...] = ()
     shard: Shard | None = None
@@ -62,11 +66,16 @@ class Dataset(_Part):
     @model_validator(mode="after")
     def _names_are_fields(self) -> Dataset:
         named = {*self.keys, *([self.shard.key] if self.shard else []), *([self.id] if self.id else [])}
-        if unknown := named - self.fields.keys():
-            raise ValueError(f"{', '.join(sorted(unknown))} not in [fields], which has {', '.join(self.fields)}")
+        if self.numbered in self.fields:
+            raise ValueError(f"numbered: {self.numbered} is a column of the file too; give the numbers another name")
+        known = [*self.fields, *([self.numbered] if self.numbered else [])]
+        if unknown := named.difference(known):
+            raise ValueError(f"{', '.join(sorted(unknown))} not in [fields], which has {', '.join(known)}")
         if self.label and not self.id:
             raise ValueError("a [label] needs `id`, the field that names its sample")
-        if "event_time" in self.fields:
+        if self.time_from and not self.time_unit:
+            raise ValueError("time_from is what a number counts from; tell its time_unit too (s, ms, us or ns)")
+        if "event_time" in known:
             raise ValueError("event_time is made from `time`; leave it out of [fields]")
         return self
 

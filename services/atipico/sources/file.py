@@ -14,7 +14,7 @@ from atipico.config import home, nanoseconds
 from atipico.errors import Refused, nearest
 from atipico.metrics import REFUSED
 from atipico.ports import Batch, Label, Position
-from atipico.sources.cells import cell_sql, clock_sql, truth_sql
+from atipico.sources.cells import clock_sql, field_sql, truth_sql
 from atipico.sources.columns import Rows, arrays_of, columns_of, quoted
 from atipico.sources.dataset import Dataset, pick_dataset, read_dataset
 from atipico.wire.points import group_of
@@ -56,22 +56,22 @@ class File:
         if missing := [column for column in d.columns() if column not in types]:
             raise Refused(f"{path}: lacks {', '.join(missing)}; it has {', '.join(types)}")
         self.measurement = d.measurement
-        self.fields, self.id_field = tuple(d.fields), d.id
-        self.id_column = d.fields[d.id] if d.id else None  # the id field's name in the file itself
+        self.fields, self.id_field = (*d.fields, *([d.numbered] if d.numbered else [])), d.id
+        self.id_column = d.fields.get(d.id or "")  # the id field's name in the file itself
         self.label_column = d.label.column if d.label else None
         self.path, self._types = path, types
-        self._names = [*d.fields, "event_time"]
+        self._names = [*self.fields, "event_time"]
+        self._no_cell = {"event_time", d.numbered}
         clock = clock_sql(d, types[d.time])
         if not any(time for (time,) in Rows(path, [clock]).at(0, 100)):
             raise Refused(
                 f"{path}: no time in {d.time} of the first 100 rows; needed as 2026-01-31T10:00:00, zone allowed"
             )
-        self._rows = Rows(path, [*(cell_sql(c, types[c]) for c in d.fields.values()), clock])
+        self._rows = Rows(path, [*(field_sql(d, name, types) for name in self.fields), clock])
         self._clock = clock
         self.label_delay = nanoseconds(d.label.delay) if d.label else 0
         if d.label and d.id:
-            of = d.fields[d.id]
-            self._truths = Rows(path, [clock, cell_sql(of, types[of]), truth_sql(d.label.column, types)])
+            self._truths = Rows(path, [clock, field_sql(d, d.id, types), truth_sql(d.label.column, types)])
 
     def read(self, position: Position, most: int) -> Batch:
         row, clock = position.get("row", 0), position.get("clock")
@@ -82,7 +82,7 @@ class File:
                 fields = {name: cell for name, cell in zip(self._names, cells, strict=True) if _is_value(cell)}
                 if (time := fields.get("event_time")) is not None:
                     clock = max(clock or time, time)  # type: ignore[type-var]
-                if not fields or fields.keys() == {"event_time"}:
+                if not fields.keys() - self._no_cell:
                     REFUSED.labels("row of the file without any field").inc()
                 else:
                     samples.append((self._tags(fields), fields))
@@ -101,7 +101,7 @@ class File:
         d, types = self._dataset, self._types
         shard_key = [d.shard.key] if d.shard else []
         wanted = list(dict.fromkeys([*(name for name in names if name != "event_time"), *shard_key]))
-        cells = [self._clock, *(cell_sql(d.fields[name], types[d.fields[name]]) for name in wanted)]
+        cells = [self._clock, *(field_sql(d, name, types) for name in wanted)]
         label = d.label.column if d.label else None
         told = d.label.kinds if kinds and d.label and d.label.kinds in types else None
         asked = [

@@ -30,7 +30,7 @@ _UNITS = {"s": 1e9, "ms": 1e12, "us": 1e15, "ns": 1e18}  # about now, since 1970
 
 
 class Guess(NamedTuple):
-    """What a dataset.toml will say of a file. None where there is none.
+    """What a dataset.toml will say of a file. None where there is none. numbered: the id, where no column is one.
 
     left_out: columns that are not read, each with why. because: for each of the words time, id, keys, label,
     shard why it was taken, or why there is none. check: what only a person can know.
@@ -44,6 +44,7 @@ class Guess(NamedTuple):
     keys: tuple[Column, ...]
     id: Column | None
     label: Column | None
+    numbered: str | None
     shard: Column | None
     left_out: dict[str, str]
     because: dict[str, str]
@@ -68,7 +69,7 @@ def guess(file: Path, name: str | None = None) -> Guess:
     time, unit = _time(file, look, because, check)
     rest = [column for column in look.columns if column is not time]
     id = _id(look, rest, because)
-    label = _label(rest, id, because, check)
+    label = _label(rest, because, check)
     rest = [column for column in rest if column is not label]
     left_out = {column.column: why for column in rest if (why := _useless(column, look, id))}
     left_out |= {column.column: "looks like the truth, which no model may see" for column in rest if _tells(column)}
@@ -77,9 +78,12 @@ def guess(file: Path, name: str | None = None) -> Guess:
         raise Refused(f"{file}: beside the time {time.column} no column tells anything ({_told(left_out)})")
     if flags := [column.name for column in fields if column.truth]:
         check.append(f"does one of {', '.join(flags)} (0 and 1) tell the truth? Then take it out of [fields]")
+    numbered = _free("row", look) if label and not id else None
     keys = _keys(look, [column for column in fields if column is not id], because, check)
     shard = _shard(keys, because)
-    return Guess(file, measurement, time, unit, tuple(fields), keys, id, label, shard, left_out, because, check)
+    return Guess(
+        file, measurement, time, unit, tuple(fields), keys, id, label, numbered, shard, left_out, because, check
+    )
 
 
 def _time(file: Path, look: Look, because: dict[str, str], check: list[str]) -> tuple[Column, str | None]:
@@ -125,14 +129,16 @@ def _tells(column: Column) -> bool:
     return bool(_TRUTH & set(column.words())) and (column.truth or (column.kind != "float" and column.different <= 20))
 
 
-def _label(rest: Sequence[Column], id: Column | None, because: dict[str, str], check: list[str]) -> Column | None:
+def _free(name: str, look: Look) -> str:
+    """A name that no column has."""
+    taken = {column.name for column in look.columns}
+    return next(one for one in (name, *(f"{name}_{at}" for at in range(2, len(taken) + 3))) if one not in taken)
+
+
+def _label(rest: Sequence[Column], because: dict[str, str], check: list[str]) -> Column | None:
     found = next((column for column in rest if column.truth and _tells(column)), None)
     if found is None:
         because["label"] = "no column of 0 and 1 is called label, fault, fraud or the like"
-        return None
-    if id is None:
-        because["label"] = f"{found.column} looks like one, but a label names its sample by an id, and there is none"
-        check.append(f"give the file a column that numbers its rows, and {found.column} can be its label")
         return None
     because["label"] = "holds 0 and 1 and is called so; it is written apart and never shown to a model"
     check.append(f"how long after a sample is its {found.column} known? Set delay; 0s says at once")

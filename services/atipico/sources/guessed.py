@@ -46,6 +46,9 @@ def to_text(guess: Guess) -> str:
         lines.append(f"time_unit = {_toml(guess.time_unit)}")
     if guess.id:
         lines.append(f"id = {_toml(guess.id.name)}  # {guess.because['id']}")
+    if guess.numbered:
+        lines.append(f"numbered = {_toml(guess.numbered)}  # {guess.because['id']}: the row's number from 0 on")
+        lines.append(f"id = {_toml(guess.numbered)}  # what a label names its sample by")
     if guess.keys:
         lines.append(f"keys = {_toml([key.name for key in guess.keys])}  # {guess.because['keys']}")
     lines += ["", "[fields]  # our name = the file's column; a column that is not named is never read"]
