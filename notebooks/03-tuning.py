@@ -62,8 +62,8 @@ pd.Series(
         "rows": len(table.label),
         "of them anomalies": int((table.label == 1).sum()),
         "features": len(table.columns),
-        "days": str(table.days),
-        "labels come after, days": table.label_delay / 86_400e9,
+        "time": str(table.span),
+        "labels come after": pd.Timedelta(table.label_delay, "ns"),
     },
     name="the table",
 ).to_frame()
@@ -86,7 +86,7 @@ pd.Series(
 recipe = changed(
     learning.recipe,
     train={"usual_share": 0.05 if len(table.label) > 1_000_000 else 0.5, "tune": {"folds": 2, "trials": TRIALS}},
-    test={"weeks": 1},
+    test={"spans": 1},
     estimator=[
         {
             "kind": "lightgbm",
@@ -184,7 +184,7 @@ for name, one in {"the library's own": plain, **{kind: one.recipe for kind, one 
     rows[name] = {
         "folds": found[name].best.score if name in found else None,
         "test": told["average_precision"],
-        "± over days": told["spread"]["average_precision"],
+        "± over periods": told["spread"]["average_precision"],
         "AUC": told["auc"],
     }
 pd.DataFrame(rows).T.round(4)
@@ -192,9 +192,9 @@ pd.DataFrame(rows).T.round(4)
 # %%
 _, axes = plt.subplots(figsize=(10, 3), layout="constrained")
 shown = pd.DataFrame(rows).T
-axes.barh(shown.index, shown["test"], xerr=shown["± over days"], color=["lightgrey", "C0", "C1"], capsize=4)
+axes.barh(shown.index, shown["test"], xerr=shown["± over periods"].astype(float), color=["lightgrey", "C0", "C1"], capsize=4)
 axes.plot(shown["folds"], shown.index, "D", color="black", label="what the search believed")
-axes.set(xlabel="average precision on the test's days, ± its standard deviation over days", title="Does it hold?")
+axes.set(xlabel="average precision on the test, ± its standard deviation over periods", title="Does it hold?")
 axes.invert_yaxis()
 legend = axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 
@@ -205,7 +205,7 @@ legend = axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 #   take. The test lies behind all folds.
 # - One declaration served both libraries. They use the same idea and find much the same; Optuna saves time by
 #   leaving bad trials early.
-# - Compare the gain with the bar of its spread over days: a difference smaller than that is no finding. How much
+# - Compare the gain with the bar of its spread over periods (days, where the recipe names none): a difference smaller than that is no finding. How much
 #   tuning brought on card fraud, over three weeks, is in `docs/numbers.md`, beside what resampling and ensembles
 #   brought.
 # - `atipico learn tune` writes the best values into a recipe beside the old one, `learn.tuned.toml`: train that

@@ -47,7 +47,7 @@ TREES = 10 if course.small else 60
 learning = Learning(course.recipe, str(course.data), runs=WORK, say=lambda line: None)
 table = learning.table()
 recipe = changed(
-    learning.recipe, train={"usual_share": 0.05 if len(table.label) > 1_000_000 else 0.5}, test={"weeks": 1}
+    learning.recipe, train={"usual_share": 0.05 if len(table.label) > 1_000_000 else 0.5}, test={"spans": 1}
 )
 made = split(recipe, table)
 course.told, f"trained on {made.train}, judged on {made.test}"
@@ -67,7 +67,7 @@ def judged(name, estimators, **train):
     average = found.told["average"]
     results[name] = {
         "average precision": average["average_precision"],
-        "± over days": average["spread"]["average_precision"],
+        "± over periods": average["spread"]["average_precision"],
         "AUC": average["auc"],
         "Brier": float(np.mean((found.scores - found.label) ** 2)),
         "CPU s": round(process_time() - begun, 1),
@@ -99,7 +99,7 @@ pd.DataFrame(results).T.round(4)
 
 # %%
 forest = fitted["random forest"].members[0].estimator
-rows = np.flatnonzero(made.test.has(table.day) & table.scorable & (table.label >= 0))
+rows = np.flatnonzero(made.test.has(table.period) & table.scorable & (table.label >= 0))
 truth = table.label[rows] == 1
 
 
@@ -163,14 +163,14 @@ title = axes.set_title("How alike they rank the anomalies")
 # %%
 trio = [LIGHTGBM, FOREST, LINE]
 judged("voting", trio)
-judged("stacking", trio, ensemble={"kind": "stacking", "days": 10})
+judged("stacking", trio, ensemble={"kind": "stacking", "span": recipe.test.span})
 slopes = zip(("LightGBM", "forest", "line"), fitted["stacking"].stacking.slopes, strict=True)
 print("stacking:", ", ".join(f"{slope:.2f} x {name}" for name, slope in slopes))
 shown = pd.DataFrame(results).T
 _, axes = plt.subplots(figsize=(10, 4.5), layout="constrained")
-axes.barh(shown.index, shown["average precision"], xerr=shown["± over days"], color="tab:blue", alpha=0.7, capsize=3)
+axes.barh(shown.index, shown["average precision"], xerr=shown["± over periods"].astype(float), color="tab:blue", alpha=0.7, capsize=3)
 axes.invert_yaxis()
-text = axes.set(xlabel="average precision, ± its standard deviation over days", title="On the same days")
+text = axes.set(xlabel="average precision, ± its standard deviation over periods", title="On the same days")
 
 # %% [markdown]
 # ## 4. Is 0.8 eight in ten?
@@ -183,7 +183,7 @@ text = axes.set(xlabel="average precision, ± its standard deviation over days",
 balance = {"kind": "random_under", "ratio": 0.5}
 judged("balanced", [LIGHTGBM], imbalance=balance)
 for kind in ("sigmoid", "isotonic"):
-    judged(f"balanced, {kind}", [LIGHTGBM], imbalance=balance, ensemble={"calibrate": kind, "days": 10})
+    judged(f"balanced, {kind}", [LIGHTGBM], imbalance=balance, ensemble={"calibrate": kind, "span": recipe.test.span})
 
 _, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
 for name in ("balanced", "balanced, sigmoid", "balanced, isotonic"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 
 from atipico.config import home
 from atipico.lab.export import to_pdf
-from atipico.learn.course import SMALL, material
+from atipico.learn.course import COURSE, material
 from atipico.learn.recipe import changed, read_recipe
+from creditcard import write_creditcard
 from docs.pages import pictures
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -25,12 +27,12 @@ def execute(tmp_path):
     """Runs a notebook as if it lay in a checkout of its own."""
     (tmp_path / "notebooks").mkdir()
 
-    def run(name: str) -> Any:
+    def run(name: str, **env: str) -> Any:
         notebook = jupytext.read(NOTEBOOKS / f"{name}.py")
         runner = nbclient.NotebookClient(
             notebook, timeout=100, kernel_name="python3", resources={"metadata": {"path": str(tmp_path / "notebooks")}}
         )
-        runner.execute(env={**os.environ, SMALL: "small", "OMP_NUM_THREADS": "1"})
+        runner.execute(env={**os.environ, COURSE: "small", "OMP_NUM_THREADS": "1", **env})
         return notebook
 
     return run
@@ -53,14 +55,35 @@ def test_a_notebook_runs_says_what_it_is_for_and_has_its_pictures_as_pdf_too(nam
     assert not [out for out in outputs(notebook) if out.get("name") == "stderr"]
 
 
-def test_the_course_is_on_transactions_where_they_are_and_small_where_it_is_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setenv(SMALL, "small")
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A checkout in which somebody put a creditcard.csv; the notebooks' work stays in it, from one to the next."""
+    there = tmp_path_factory.mktemp("checkout")
+    for folder in ("data/creditcard", "jobs"):
+        shutil.copytree(home() / folder, there / folder, ignore=shutil.ignore_patterns("*.csv"))
+    write_creditcard(there / "data/creditcard/creditcard.csv")
+    return there
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", PICTURES)
+def test_it_runs_on_the_well_known_two_days_as_it_stands_where_somebody_put_them(name, execute, checkout):
+    notebook = execute(name, ATIPICO_COURSE="small creditcard", ATIPICO_HOME=str(checkout))
+
+    texts = [out.get("text", "") or out.get("data", {}).get("text/plain", "") for out in outputs(notebook)]
+    assert any("card payments, creditcard.csv" in text for text in texts)
+    assert sum("image/png" in out.get("data", {}) for out in outputs(notebook)) == PICTURES[name]
+    assert not [out for out in outputs(notebook) if out.get("name") == "stderr"]
+
+
+def test_the_course_is_on_what_somebody_put_there_and_small_where_it_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv(COURSE, "small")
     small = material(tmp_path)
     made = small.data.stat().st_mtime_ns
     assert (small.recipe, small.small) == (home() / "data/payments/learn.toml", True)
     assert material(tmp_path).data.stat().st_mtime_ns == made  # and not simulated again
 
-    monkeypatch.delenv(SMALL)
+    monkeypatch.delenv(COURSE)
     monkeypatch.setenv("ATIPICO_HOME", str(tmp_path / "checkout"))
     there = tmp_path / "shared" / "data" / "transactions.parquet"
     there.parent.mkdir(parents=True)
@@ -70,6 +93,13 @@ def test_the_course_is_on_transactions_where_they_are_and_small_where_it_is_aske
 
     assert (found.data.name, found.data.stat().st_size, found.small) == ("transactions.parquet", 0, False)
     assert found.recipe == tmp_path / "checkout/data/transactions/learn.toml"
+
+    own = tmp_path / "checkout/data/creditcard/creditcard.csv"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert material(tmp_path).data == own
+    monkeypatch.setenv(COURSE, "small transactions")
+    assert (material(tmp_path).data, material(tmp_path).small) == (there, True)
 
 
 def test_a_changed_recipe_keeps_all_that_was_not_named():

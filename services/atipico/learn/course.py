@@ -1,4 +1,4 @@
-"""What the notebooks learn from: the card transactions that are there, else a world of ours, simulated."""
+"""What the notebooks learn from: the card payments that somebody put there, else a world of ours, simulated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from atipico.config import home
 from atipico.sources.payments_file import make_file
 
-SMALL = "ATIPICO_COURSE"  # set to small, a notebook takes seconds; its figures then say little
+COURSE = "ATIPICO_COURSE"
 _WORLD, _SMALL_WORLD = (90, 400, 200), (60, 200, 80)  # days, cards, terminals
 
 
@@ -23,18 +23,34 @@ class Material(NamedTuple):
 
 
 def material(folder: Path) -> Material:
-    """Transactions of the Fraud Detection Handbook where somebody put them, else payments made in `folder`.
+    """The first that is there: data/creditcard/creditcard.csv; the Fraud Detection Handbook's transactions.parquet in
+    data/transactions/, or in ../shared/data/ beside the checkout; else payments made in `folder`.
 
-    They are looked for in data/transactions/ and in ../shared/data/, beside the checkout; a small course does not look.
+    What stands in ATIPICO_COURSE chooses among `creditcard`, `transactions` and `payments`. `small`, alone or beside
+    one of these, makes a notebook take seconds; its figures then say little.
     """
-    recipes, small = home() / "data", os.environ.get(SMALL) == "small"
-    for place in (recipes / "transactions", home().parent / "shared" / "data"):
-        if (found := place / "transactions.parquet").is_file() and not small:
-            return Material(found, recipes / "transactions" / "learn.toml", f"card transactions, {found.name}", small)
+    asked = os.environ.get(COURSE, "").split()
+    small = "small" in asked
+    wanted = [name for name in asked if name != "small"] or (["payments"] if small else ["creditcard", "transactions"])
+    recipes = home() / "data"
+    places = {
+        "creditcard": [recipes / "creditcard" / "creditcard.csv"],
+        "transactions": [
+            folder / "transactions.parquet" for folder in (recipes / "transactions", home().parent / "shared" / "data")
+        ],
+    }
+    for name in wanted:
+        for file in places.get(name, []):
+            if file.is_file():
+                return Material(file, recipes / name / "learn.toml", f"card payments, {file.name}", small)
+    return _simulated(folder, recipes / "payments" / "learn.toml", small)
+
+
+def _simulated(folder: Path, recipe: Path, small: bool) -> Material:
     days, customers, terminals = _SMALL_WORLD if small else _WORLD
     made = folder / f"payments-{days}-{customers}-{terminals}.parquet"
     if not made.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         make_file(made, days=days, customers=customers, terminals=terminals)
     told = f"simulated payments of {customers} cards at {terminals} terminals, {days} days"
-    return Material(made, recipes / "payments" / "learn.toml", told, small)
+    return Material(made, recipe, told, small)
