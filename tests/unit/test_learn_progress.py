@@ -14,9 +14,9 @@ from atipico.cli.bars import _left
 from atipico.learn.stages import Learning
 from learning import RECIPE, Bars, begun, make_payments
 
-BOOSTED = RECIPE.replace('suite = "suite.toml"\n', "").replace("k = 5", "k = 5\nweeks = 3")
+BOOSTED = RECIPE.replace('suite = "suite.toml"\n', "").replace("k = 5", "k = 5\nspans = 3")
 BOOSTED += '[[estimator]]\nkind = "lightgbm"\nseeds = [1, 2]\nn_estimators = 10\nnum_leaves = 4\n'
-STACKED = '[train.ensemble]\nkind = "stacking"\ndays = 4\n[test]\n'
+STACKED = '[train.ensemble]\nkind = "stacking"\nspan = "4d"\n[test]\n'
 COST = "cost = { missed = 9, false_alert = 1 }"
 
 

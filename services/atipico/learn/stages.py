@@ -175,7 +175,7 @@ class Learning(Prepared):
         """How many estimators are trained for one ensemble and its threshold."""
         ensemble, gap = self.recipe.train.ensemble, made.gap
         twice = ensemble.kind != "average" or ensemble.calibrate != "none"
-        earlier = self.recipe.threshold.cost is not None or gap.start >= min(gap.stop, table.days.stop)
+        earlier = self.recipe.threshold.cost is not None or gap.start >= min(gap.stop, table.span.stop)
         return len(self.members) * (1 + twice) * (1 + earlier)
 
     def _last_run(self) -> Run | None:
