@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from test_real_kapacitor import JOB, START, Chain, as_if_nothing_happened
 
+from atipico.engines.kapacitor.engine import Engine
+from atipico.engines.kapacitor.settings import KapacitorSettings
 from servers import Kapacitor
 from waiting import until
 
@@ -59,6 +61,9 @@ class Batch(Chain):
         self.at += samples
         self.write(lines)
         return lines
+
+    def settings(self) -> KapacitorSettings:
+        return KapacitorSettings(influx_url=self.influx.url, kapacitor_url=self.kapacitor.url)
 
     def scored(self, samples: int) -> None:
         until(lambda: len(self.outcomes()) == samples)
@@ -138,3 +143,15 @@ def test_a_classifier_slower_than_the_timeout_ends_no_batch_task(batch):
 
     chain.scored(50)
     assert chain.kapacitor.look("sales")["executing"]
+
+
+def test_a_job_that_a_batch_task_asks_for_gets_no_stream_task_beside_it_and_is_said_not_to_be_swept(batch, monkeypatch):
+    chain = batch()
+    monkeypatch.setenv("ATIPICO_RUN", str(chain.run))
+    before = Engine(chain.settings()).plan(chain.run / "jobs" / "sales.toml")
+    (chain.run / "jobs" / "others.toml").write_text('engine = "kapacitor"\n' + JOB.format(stream="sale"))
+
+    other = Engine(chain.settings()).plan(chain.run / "jobs" / "others.toml")
+
+    assert [(one.sign, "not swept" in one.what) for one in before] == [("!", True)]
+    assert "+ task atipico-others" in [f"{one.sign} {one.what}" for one in other]

@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from atipico.engines.kapacitor.settings import KapacitorSettings
 from atipico.engines.sweeper.counts import Look
@@ -118,6 +119,8 @@ def test_a_repair_that_was_begun_goes_first_whatever_is_seen(world):
 def test_a_task_that_a_person_stopped_is_left_alone(world):
     world.at(40, 9, 3)
     world.at(42, 9, 9)
-    world.state = None
+    world.state = "stopped by a person"
 
-    assert world.twice() == []
+    with capture_logs() as said:
+        assert world.twice() == []
+    assert [one["why"] for one in said] == ["stopped by a person"]

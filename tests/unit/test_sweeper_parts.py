@@ -280,7 +280,13 @@ def test_a_task_that_a_person_stopped_is_none_to_begin_anew(tmp_path):
     tasks = Stopped()
     tasks.enabled = False
 
-    assert TaskStream(tasks, "t", Marks(tmp_path / "pumps.json")).state() is None
+    assert "stopped by a person" in TaskStream(tasks, "t", Marks(tmp_path / "pumps.json")).state()
+
+
+def test_a_job_without_a_stream_task_is_left_alone(tmp_path):
+    none = type("Tasks", (), {"find": lambda _, id: None})()
+
+    assert "no task t" in TaskStream(none, "t", Marks(tmp_path / "pumps.json")).state()
 
 
 class Fed:

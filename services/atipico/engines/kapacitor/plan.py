@@ -33,6 +33,9 @@ def changes(job: Job, influx: Influx, tasks: Tasks, settings: KapacitorSettings)
     influx.check_version()
     new = database not in influx.databases()
     yield from store_changes(job, influx, settings)
+    if (batch := tasks.batch_of(job.name)) and not tasks.find(task_id(job.name)):
+        yield Change("!", f"task {batch} asks for its samples by batches: it gets no stream task, and is not swept")
+        return
     tags = [] if new else influx.tags(database, job.stream)
     if not tags:
         yield Change("!", f"stream {job.stream} has no points with tags yet: taken to have the tag {SHARD_TAG}")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from atipico.engines.kapacitor.tick import literal
 from atipico.engines.server import Server
 from atipico.errors import AtipicoError, Refused
 
 _PATH = "/kapacitor/v1/tasks"
+_MOST = 100_000  # tasks
 _TOPICS = "/kapacitor/v1/alerts/topics"
 
 
@@ -59,6 +62,13 @@ class Tasks:
         """When a task was defined, ns."""
         told = self._server.ask("GET", f"{_PATH}/{quote(id, safe='')}", params={"fields": "created"})
         return round(datetime.fromisoformat(told["created"]).timestamp() * 1e9)
+
+    def batch_of(self, job: str) -> str:
+        """The task of the type batch that asks for the samples of a job, "" where there is none."""
+        asked = {"fields": ["id", "type", "script"], "limit": _MOST}
+        told = self._server.ask("GET", _PATH, params=asked)["tasks"]
+        names_it = re.compile(rf"\.job\(\s*{re.escape(literal(job))}\s*\)")
+        return next((one["id"] for one in told if one["type"] == "batch" and names_it.search(one["script"])), "")
 
     def unwritten(self, id: str) -> int:
         """How many rows a task has in its hands: taken to be written to InfluxDB, and not written yet."""

@@ -28,8 +28,8 @@ class State(NamedTuple):
 class Stream(Protocol):
     """What hands the samples of a job to the agent as they come."""
 
-    def state(self) -> State | None:
-        """How it is; None while nobody wants it to. Raises NotYet, Refused."""
+    def state(self) -> State | str:
+        """How it is; why it is left alone, while nobody wants it to. Raises NotYet, Refused."""
 
     def unwritten(self) -> int:
         """How many outcomes it was told and did not write yet. Raises NotYet, Refused."""
@@ -64,6 +64,7 @@ class Sweep:
         self._losses = Losses(tools.counting, settings.sweep_after, settings.sweep_back)
         self._asked_at = float("-inf")
         self._newest = -1  # stretch with an outcome when the agent was asked last
+        self._left_alone = ""  # why, when it was looked at last
         self._log = structlog.get_logger("sweeper").bind(job=job)
 
     def run(self, stop: threading.Event) -> None:
@@ -71,8 +72,12 @@ class Sweep:
 
     def _sweep(self, stop: threading.Event) -> None:
         state = self._stream.state()
-        if state is None:
+        if isinstance(state, str):
+            if state != self._left_alone:
+                self._log.warning("left alone", why=state)
+            self._left_alone = state
             return
+        self._left_alone = ""
         loss = Loss(self._marks.lost) if self._marks.lost is not None else self._loss(state)
         if loss:
             refused_until = self._tools.repair(loss, state.since, stop)

@@ -20,16 +20,18 @@ class TaskStream:
         self._since: int | None = None
         self._by_shard = True
 
-    def state(self) -> State | None:
-        """None where there is no task, or a person stopped it. Raises NotYet while it was never seen."""
+    def state(self) -> State | str:
+        """It is left alone where there is no task, or a person stopped it. Raises NotYet while it was never seen."""
         try:
             task = self._tasks.find(self._id)
         except NotYet:
             if self._since is None:
                 raise
             return State(self._since)
-        if task is None or not (task.enabled or self._marks.reviving):
-            return None
+        if task is None:
+            return f"no task {self._id} in Kapacitor; batch tasks are not swept"
+        if not (task.enabled or self._marks.reviving):
+            return f"task {self._id} was stopped by a person"
         self._since = self._since or self._tasks.since(self._id)
         self._by_shard = f".groupBy({literal(SHARD_TAG)})" in task.script
         return State(self._since, task.error or ("" if task.enabled else "it was stopped to be begun anew"))
@@ -40,7 +42,7 @@ class TaskStream:
     def revive(self, stalled: bool) -> None:
         """Have it begin anew where it is dead, or says that it runs while nothing comes of it."""
         state = self.state()
-        if state and (state.dead or stalled):
+        if isinstance(state, State) and (state.dead or stalled):
             self._marks.note_reviving(True)
             self._tasks.revive(self._id)
             self._marks.note_reviving(False)
