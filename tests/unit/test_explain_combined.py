@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from atipico.learn.combine import CALIBRATIONS, Stacking, log_odds
 from atipico.learn.ensembles import Ensemble, Member
+from atipico.learn.shapley import orders_of, over_orders
 from explaining import by_definition, registered, samples
 
 
@@ -88,14 +89,49 @@ def test_parts_of_what_is_calibrated_are_shapley_values_of_what_the_calibration_
     assert np.abs(likely - explainer.model.score(known[:50])).max() > 0.01  # the control: it is not the score itself
 
 
-def test_parts_of_a_forest_in_a_stacking_are_carried_to_its_log_odds_and_add_up(tmp_path):
-    explainer = registered(ensemble(boosting(), forest(), stacked=True, calibrate="isotonic"), tmp_path)
-    known, _ = samples()
+def test_parts_of_a_mean_of_several_kinds_are_shapley_values_of_the_score(tmp_path):
+    explainer = registered(ensemble(boosting(), forest(), logistic()), tmp_path)
+    known, truth = samples()
 
-    for told in explainer.of(known[:20]):
-        assert told.unit == "log-odds, before the calibration"
-        assert told.base + told.parts.sum() == pytest.approx(told.value, abs=1e-9)
-        assert told.parts[4] == 0  # which never varies
+    (told,) = explainer.of(known[truth][:1])
+
+    expected = by_all_orders(explainer.model.score, known[truth][0], explainer.references)
+    np.testing.assert_allclose(told.parts, expected, atol=1e-9)
+    assert told.unit == "score"
+
+
+def test_parts_of_a_forest_in_a_stacking_are_shapley_values_of_its_log_odds(tmp_path):
+    combined = ensemble(boosting(), forest(), stacked=True, calibrate="isotonic")
+    explainer = registered(combined, tmp_path)
+    known, truth = samples()
+
+    (told,) = explainer.of(known[truth][:1])
+
+    def stacked(rows: np.ndarray) -> np.ndarray:
+        likely = np.column_stack([one.estimator.predict_proba(rows)[:, 1] for one in combined.members])
+        return log_odds(likely) @ np.array(combined.stacking.slopes) + combined.stacking.offset
+
+    expected = by_all_orders(stacked, known[truth][0], explainer.references)
+    np.testing.assert_allclose(told.parts, expected, atol=1e-6)
+    assert told.unit == "log-odds, before the calibration"
+    assert told.parts[4] == 0  # which never varies
+
+
+def test_of_many_columns_some_orders_stand_for_all():
+    """given a function of seven columns, of which some matter together, one bends and one means nothing"""
+    row, reference = np.random.default_rng(0).normal(size=(2, 7))
+
+    def bent(rows: np.ndarray) -> np.ndarray:
+        return np.exp(rows[:, 0]) * rows[:, 1] + rows[:, 2] * rows[:, 3] * rows[:, 4] + np.abs(rows[:, 5])
+
+    some, again = (over_orders(bent, row, reference, orders_of(7)) for _ in range(2))
+
+    exact = by_definition(bent, row, reference)
+    assert np.array_equal(some, again)
+    assert some.sum() == pytest.approx(exact.sum())
+    assert np.abs(some - exact).max() < 0.1 * np.abs(exact).max()
+    assert some[6] == 0
+    assert len(orders_of(7)) < len(orders_of(5)) * 2 == 240
 
 
 @pytest.mark.parametrize(

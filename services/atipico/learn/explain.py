@@ -39,9 +39,9 @@ class Explainer:
     """Explains rows of the model in a folder of the registry, beside its golden rows that are no anomalies.
 
     The parts are Shapley values in the unit in which the model adds up: the probability of a forest, the log-odds of
-    a boosting, a logistic regression or a stacking of these, the log2 of an isolation forest's strangeness. A mean of
-    several estimators has no such unit: each member's parts are exact in its own, and carried to the mean in proportion
-    (as are a forest's to the log-odds of a stacking). A calibration comes after that: parts are those of what it takes.
+    a boosting, a logistic regression or a stacking, the log2 of an isolation forest's strangeness, the score of a mean.
+    Where a member's unit is bent on the way to that (all but log-odds in a stacking, all but forests in a mean), they
+    are means over `ORDERS` orders of what bends. A calibration comes after that: parts are those of what it takes.
     Raises Refused for a model that is made of neither trees nor lines.
     """
 

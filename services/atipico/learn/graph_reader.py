@@ -12,7 +12,7 @@ from onnx import numpy_helper
 
 from atipico.learn.combine import CLOSEST, Isotonic, Sigmoid, log_odds, sigmoid
 from atipico.learn.graph import ROWS, SCORE
-from atipico.learn.shapley import Leaves, leaves_of
+from atipico.learn.shapley import leaves_of
 from atipico.learn.terms import Margin, Term, Through, Weighted
 from atipico.learn.trees import trees_of
 
@@ -82,7 +82,7 @@ class _Reader:
     def _log_odds(self, term: Term) -> Term:
         """Of what already is a function of log-odds, those themselves, as far as they are told apart."""
         if isinstance(term, Through) and term.link is sigmoid:
-            return Through(LOG_ODDS, term.term, partial(np.clip, a_min=-FARTHEST, a_max=FARTHEST))
+            return Through(LOG_ODDS, term.term, partial(np.clip, a_min=-FARTHEST, a_max=FARTHEST), bends=False)
         return Through(LOG_ODDS, term, log_odds)
 
     def _likely(self, name: str) -> str:
@@ -96,22 +96,21 @@ class _Reader:
 
     def _member(self, node: Any) -> Term:
         if node.op_type == "Div":
-            return Margin("probability", 1 / self._number(node.input[1]), 0.0, self._trees(node.input[0]), None)
+            return self._of_trees("probability", node.input[0], 1 / self._number(node.input[1]))
         if node.op_type == "Pow":
             sums, scale = self._node(node.input[1], "Mul").input
-            strangeness = Margin("log2 of the strangeness", self._number(scale), 0.0, self._trees(sums), None)
-            return Through(SCORE, strangeness, np.exp2)
+            return Through(SCORE, self._of_trees("log2 of the strangeness", sums, self._number(scale)), np.exp2)
         return Through(SCORE, self._of_log_odds(self._node(node.input[0], "Add", "Mul")), sigmoid)
 
     def _of_log_odds(self, inner: Any) -> Margin:
         before, number = inner.input
         if inner.op_type == "Mul":
-            return Margin(LOG_ODDS, self._number(number), 0.0, self._trees(before), None)
+            return self._of_trees(LOG_ODDS, before, self._number(number))
         offset = self._number(number)
         if self._node(before, "TreeEnsemble", "MatMul").op_type == "TreeEnsemble":
-            return Margin(LOG_ODDS, 1.0, offset, self._trees(before), None)
+            return self._of_trees(LOG_ODDS, before, 1.0, offset)
         slopes, moved = self._line(before)
-        return Margin(LOG_ODDS, 1.0, offset + moved, [], slopes)
+        return Margin(LOG_ODDS, 1.0, offset + moved, [], [], slopes)
 
     def _line(self, name: str) -> tuple[np.ndarray, float]:
         """The slopes of a line, and what it is moved by, through the scalers before it."""
@@ -126,11 +125,12 @@ class _Reader:
                 moved -= float(self._numbers[number] @ slopes)
         return slopes, moved
 
-    def _trees(self, name: str) -> list[Leaves]:
+    def _of_trees(self, unit: str, name: str, scale: float, offset: float = 0.0) -> Margin:
         node = self._node(name, "TreeEnsemble")
         if node.input[0] != ROWS:
             raise ValueError("its trees take rows that were changed before")
-        return [leaves_of(tree, self._columns) for tree in trees_of(node)]
+        trees = trees_of(node)
+        return Margin(unit, scale, offset, trees, [leaves_of(tree, self._columns) for tree in trees], None)
 
     def _number(self, name: str) -> float:
         return float(np.ravel(self._numbers[name])[0])

@@ -1,4 +1,4 @@
-"""Exact Shapley values of trees: how much each number of a row adds, beside rows of reference.
+"""Shapley values: how much each number of a row adds, beside rows of reference. Those of trees are exact.
 
 Lundberg et al., From local explanations to global understanding with explainable AI for trees, Nature Machine
 Intelligence 2, 2020 (the interventional form): in a coalition a feature has the row's own number, outside of it the
@@ -8,12 +8,15 @@ reference's. A feature that no tree looks at gets exactly 0, and the parts add u
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
 
 from atipico.learn.trees import Tree
+
+ORDERS = 128  # of columns, at the most, where a part is a mean over orders
 
 
 class Leaves(NamedTuple):
@@ -60,13 +63,40 @@ def shapley(trees: Sequence[Leaves], row: np.ndarray, references: np.ndarray) ->
     return parts
 
 
-def sums(trees: Sequence[Leaves], rows: np.ndarray) -> np.ndarray:
-    """What all trees add up to, float64 (m, k) -> (m,)."""
-    found = np.zeros(len(rows))
-    for low, high, value in trees:
-        for at, row in enumerate(rows):
-            found[at] += value[((low < row) & (row <= high)).all(axis=1)].sum()
+def sums(trees: Sequence[Tree], rows: np.ndarray) -> np.ndarray:
+    """What all trees add up to, float64 (m, k) -> (m,). No number may be missing."""
+    found, every = np.zeros(len(rows)), np.arange(len(rows))
+    for tree in trees:
+        node = np.zeros(len(rows), dtype=np.int64)
+        while (inner := tree.left[node] >= 0).any():
+            goes_left = rows[every, tree.feature[node]] <= tree.threshold[node]
+            node = np.where(inner, np.where(goes_left, tree.left[node], tree.right[node]), node)
+        found += tree.value[node]
     return found
+
+
+def orders_of(columns: int) -> np.ndarray:
+    """Orders in which columns come in, int (n, columns): all where they are few, else some and each one's reverse."""
+    if math.factorial(columns) <= ORDERS:
+        return np.array(list(permutations(range(columns))))
+    drawn = np.random.default_rng(0).permuted(np.tile(np.arange(columns), (ORDERS // 2, 1)), axis=1)
+    found: np.ndarray = np.concatenate([drawn, drawn[:, ::-1]])
+    return found
+
+
+def over_orders(
+    value: Callable[[np.ndarray], np.ndarray], row: np.ndarray, reference: np.ndarray, orders: np.ndarray
+) -> np.ndarray:
+    """What each column of a row adds to any function of rows when it comes in, the mean over some orders, (k,)."""
+    many, columns = orders.shape
+    steps = np.tile(reference, (many, columns + 1, 1))
+    for step in range(columns):
+        steps[:, step + 1] = steps[:, step]
+        steps[np.arange(many), step + 1, orders[:, step]] = row[orders[:, step]]
+    gains = np.diff(value(steps.reshape(-1, columns)).reshape(many, -1), axis=1)
+    parts = np.zeros(columns)
+    np.add.at(parts, orders, gains / many)
+    return parts
 
 
 def _shares(columns: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from atipico.learn.shapley import Leaves, shapley, sums
+from atipico.learn.shapley import Leaves, orders_of, over_orders, shapley, sums
+from atipico.learn.trees import Tree
 from atipico.registry.models import EQUAL
 
 Link = Callable[[np.ndarray], np.ndarray]
@@ -24,32 +25,37 @@ class Parts(NamedTuple):
 class Margin(NamedTuple):
     """scale * (sum of trees, or rows @ slopes) + offset: what an estimator adds up. Its parts are Shapley values.
 
-    slopes: float64 (k,) of a line, in which case there are no trees.
+    slopes: float64 (k,) of a line, in which case there are no trees. leaves: those of the trees.
     """
 
     unit: str
     scale: float
     offset: float
-    trees: Sequence[Leaves]
+    trees: Sequence[Tree]
+    leaves: Sequence[Leaves]
     slopes: np.ndarray | None
 
+    def values(self, rows: np.ndarray) -> np.ndarray:
+        found = sums(self.trees, rows) if self.slopes is None else rows @ self.slopes
+        return np.asarray(self.scale * found + self.offset)
+
     def parts(self, row: np.ndarray, references: np.ndarray) -> Parts:
-        rows = np.vstack([row, references])
-        if self.slopes is not None:
-            found, of = rows @ self.slopes, self.slopes * (row - references)
-        else:
-            found, of = sums(self.trees, rows), shapley(self.trees, row, references)
-        value, *bases = self.scale * found + self.offset
+        value, *bases = self.values(np.vstack([row, references]))
+        of = shapley(self.leaves, row, references) if self.slopes is None else self.slopes * (row - references)
         return Parts(float(value), np.array(bases), self.scale * of)
 
 
 class Weighted(NamedTuple):
-    """A sum of terms with weights. Parts add up as it does: they are Shapley values where those of its terms are."""
+    """A sum of terms with weights, whose parts are the sums of theirs."""
 
     unit: str
     terms: Sequence[Term]
     weights: Sequence[float]
     offset: float = 0.0
+
+    def values(self, rows: np.ndarray) -> np.ndarray:
+        each = [weight * term.values(rows) for weight, term in zip(self.weights, self.terms, strict=True)]
+        return np.asarray(sum(each) + self.offset)
 
     def parts(self, row: np.ndarray, references: np.ndarray) -> Parts:
         found = [term.parts(row, references) for term in self.terms]
@@ -61,21 +67,36 @@ class Weighted(NamedTuple):
 
 
 class Through(NamedTuple):
-    """A function of one term. Parts are carried in proportion to the step that it makes for the term's: they add up,
-    and are Shapley values where it is a line between the two.
+    """A function of one term. Parts are carried in proportion to the step that it makes for the term's, and what
+    it bends between the two is averaged over orders in which columns come in: both add up.
 
-    Chen, Lundberg, Lee, Explaining a series of models by propagating Shapley values, Nature Communications 13, 2022.
+    bends: False for what is a line wherever it matters; nothing is left then by the proportion.
     """
 
     unit: str
     term: Term
     link: Link
+    bends: bool = True
+
+    def values(self, rows: np.ndarray) -> np.ndarray:
+        return self.link(self.term.values(rows))
 
     def parts(self, row: np.ndarray, references: np.ndarray) -> Parts:
         value, bases, of = self.term.parts(row, references)
         step = np.where(abs(value - bases) < EQUAL, EQUAL, value - bases)
-        slope = (self.link(bases + step) - self.link(bases)) / step
-        return Parts(float(self.link(np.array(value))), self.link(bases), slope[:, None] * of)
+        slopes = (self.link(bases + step) - self.link(bases)) / step
+        carried = slopes[:, None] * of
+        if self.bends:
+            orders = orders_of(len(row))
+            carried += [self._bent(slope, row, one, orders) for slope, one in zip(slopes, references, strict=True)]
+        return Parts(float(self.link(np.array(value))), self.link(bases), carried)
+
+    def _bent(self, slope: float, row: np.ndarray, reference: np.ndarray, orders: np.ndarray) -> np.ndarray:
+        def beyond(rows: np.ndarray) -> np.ndarray:
+            inner = self.term.values(rows)
+            return self.link(inner) - slope * inner
+
+        return over_orders(beyond, row, reference, orders)
 
 
 Term = Margin | Weighted | Through
