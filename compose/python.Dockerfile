@@ -16,7 +16,7 @@ RUN python -m compileall -q /opt/services
 FROM python:3.11-slim-bookworm AS bare
 RUN printf '#!/bin/sh\nexec python -P -m atipico.cli "$@"\n' > /usr/local/bin/atipico \
     && chmod 755 /usr/local/bin/atipico \
-    && mkdir -p /atipico/data /atipico/notebooks /run/atipico /run/agent \
+    && mkdir -p /atipico/data /atipico/notebooks /atipico/runs /run/atipico /run/agent \
     && chown -R 10001:0 /atipico /run/atipico /run/agent \
     && chmod -R g=u /atipico /run/atipico /run/agent
 ENV PATH=/opt/atipico/bin:$PATH PYTHONPATH=/opt/services \
@@ -33,11 +33,19 @@ COPY jobs /atipico/jobs
 COPY models /atipico/models
 COPY --from=code /opt/services /opt/services
 
+# What trains models needs LightGBM's runtime.
+FROM bare AS learning
+USER 0:0
+RUN apt-get -q update \
+    && apt-get -qy install --no-install-recommends libgomp1 \
+    && rm -rf /var/lib/apt/lists/*
+USER 10001:0
+
 FROM packages AS lab-packages
 COPY requirements-lab.txt /build/
 RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check -r /build/requirements-lab.txt
 
-FROM bare AS lab
+FROM learning AS lab
 COPY --from=lab-packages /opt/atipico /opt/atipico
 COPY jobs /atipico/jobs
 COPY models /atipico/models
@@ -50,7 +58,7 @@ COPY requirements-learn.txt /build/
 RUN pip --python /opt/atipico/bin/python install --no-cache-dir --disable-pip-version-check -r /build/requirements-learn.txt
 
 # As SageMaker runs it (docs/sagemaker.md): docker run IMAGE train|serve. Its folders belong to root.
-FROM bare AS sagemaker
+FROM learning AS sagemaker
 COPY --from=learn-packages /opt/atipico /opt/atipico
 COPY jobs /atipico/jobs
 COPY data /atipico/data

@@ -192,7 +192,9 @@ at_once[COLUMNS]
 
 # %% [markdown]
 # Only now comes what it measured three seconds before, when it was busier still. Beside that, the burst is nothing
-# special. We ask for both outcomes until that of the burst is another one:
+# special. We ask for both outcomes until that of the burst is another one, ten seconds at most. Our own stream host
+# goes back in a blink. Where Kapacitor stands in its place (section 6) nobody does: what is late is scored as it comes,
+# also by three seconds, and says so.
 
 # %%
 three = tell([-3], busier=90)
@@ -220,21 +222,17 @@ right.margins(x=0.3)
 legend = right.legend(loc="upper left", bbox_to_anchor=(1, 1))
 
 # %% [markdown]
-# The one that was three seconds late is no longer called late: it has its place. One that comes an hour late does not
-# get that, and changes nothing:
+# Once the job went back, the one that was three seconds late is no longer called late: it has its place. One that comes
+# an hour late does not get that, and changes nothing:
 
 # %%
 hour = client.wait_for_scores(tell([-3600]))
 pd.concat([hour, client.wait_for_scores(burst)])[COLUMNS].set_index(pd.Index(["an hour late", "the burst"]))
 
 # %% [markdown]
-# That is our own stream host. Where Kapacitor stands in its place (section 6), nobody goes back for what is late: it
-# is scored as it comes, also by three seconds, and says so.
-
-# %% [markdown]
 # ## 5. What happens when a part is killed?
 #
-# We don't do it here, but you may: `kill -9` a pid of this table, and look again.
+# We don't do it here, but you may: `kill -9` a pid of this table, and look again. (In a container that is always 1.)
 
 # %%
 client.status()[["state", "pid", "samples_in", "samples_out", "lost"]]
@@ -309,7 +307,7 @@ except AtipicoError as error:
 
 # %% [markdown]
 # Then we do it, on the servers that `ATIPICO_STORE_URL` names (in the lab of `./up.sh docker` it does) and on no
-# others. A card as that of section 2 pays there, and after three payments its owner has it back:
+# others. A card as that of section 2 pays there; somebody else has it for three payments, then its owner again:
 
 # %%
 if elsewhere():
@@ -389,6 +387,7 @@ for board in DASHBOARDS.values():
 # | who keeps the samples | our store | InfluxDB 1.8 | InfluxDB 1.8, 2.x, 3 |
 # | who hands them over | our host | Kapacitor 1.5 | the sweeper asks |
 # | what a kill loses is found by | host and its marks | the sweeper | the sweeper |
+# | what comes late | the job goes back | is scored as it comes | the job goes back |
 # | alerts, sinks | both | alerts | neither |
 # | begun by | `./up.sh` | `atipico apply` | `atipico apply` |
 #

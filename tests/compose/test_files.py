@@ -108,11 +108,11 @@ def test_the_dockerfile_builds_with_any_builder_and_ends_as_nobody():
     assert not re.search(r"--mount|--link|--chmod|--exclude|<<|# ?syntax|TARGETARCH|^ADD", text, re.MULTILINE)
     bases = [rest.split()[0] for stage in stages().values() for word, rest in stage if word == "FROM"]
     assert {base for base in bases if base not in stages()} == {"python:3.11-slim-bookworm"}
-    assert [rest for word, rest in stages()["bare"] if word == "USER"] == ["10001:0"]
-    for stage in ("services", "lab"):
-        assert stages()[stage][0] == ("FROM", f"bare AS {stage}")
+    for stage, base in (("services", "bare"), ("lab", "learning")):
+        assert stages()[stage][0] == ("FROM", f"{base} AS {stage}")
         assert not [rest for word, rest in stages()[stage] if word in ("USER", "RUN")]
-    installs = [rest for stage in stages().values() for word, rest in stage if word == "RUN" and " install " in rest]
+        assert [rest for word, rest in stages()[base] if word == "USER"][-1] == "10001:0"
+    installs = [rest for stage in stages().values() for word, rest in stage if word == "RUN" and rest.startswith("pip")]
     assert installs
     assert all("--no-cache-dir" in one and re.search(r"-r /build/requirements", one) for one in installs)
 

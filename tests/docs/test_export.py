@@ -57,6 +57,15 @@ def test_what_works_is_written_with_its_pictures_and_what_fails_or_has_no_stack_
     assert "not written: 02-fails" in str(told.exception)
 
 
+@pytest.mark.timeout(240)
+def test_one_that_looks_at_a_stack_runs_on_that_which_is_named(course, monkeypatch):
+    monkeypatch.setenv("ATIPICO_STORE_URL", "http://127.0.0.1:9")
+
+    told = CliRunner().invoke(app, ["pdf", "05"])
+
+    assert "05-live.py: a cell failed: NotYet: store at http://127.0.0.1:9" in told.stderr
+
+
 def test_a_notebook_is_named_by_its_number_and_a_wrong_one_is_told(course):
     shutil.copy(course / "01-works.py", course / "helper.py")
 

@@ -13,6 +13,7 @@ from nbclient.exceptions import CellExecutionError
 
 from atipico.lab.export import to_pdf
 from docs.pages import pictures
+from executed import complaints, pictures_of, score_of, shown
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -28,25 +29,17 @@ def execute(stack, notebook: Any) -> Any:
     return notebook
 
 
-def shown(notebook: Any, source: str) -> str:
-    """What the one cell that has `source` in it shows, as text."""
-    [cell] = [cell for cell in notebook.cells if cell.cell_type == "code" and source in cell.source]
-    return "".join(out.get("text", "") or out.get("data", {}).get("text/plain", "") for out in cell.outputs)
-
-
 def test_hello_connects_plots_asks_the_model_and_sees_its_own_strange_sample_flagged(stack):
     hello = execute(stack, jupytext.read(NOTEBOOKS / "00-hello.py"))
 
-    pictures = [out for cell in hello.cells for out in cell.get("outputs", []) if "image/png" in out.get("data", {})]
-    complaints = [out for cell in hello.cells for out in cell.get("outputs", []) if out.get("name") == "stderr"]
     assert "anomalous=False" in shown(hello, 'client.classify(usual, model="payments")')
     assert "anomalous=True" in shown(hello, '"amount": 600.0')
     assert "did you mean 'payments'" in shown(hello, "paymets")
     assert "True" in shown(hello, "wait_for_scores(written)")
     assert "1 samples written to payments" in shown(hello, "client.write(strange")
     assert re.search(r"payments +90\d{10} +1$", shown(hello, "client.label("))
-    assert len(pictures) == 2
-    assert not complaints
+    assert pictures_of(hello) == 2
+    assert not complaints(hello)
 
 
 @pytest.mark.timeout(300)  # two kernels import half the ecosystem, on a machine that may be busy
@@ -90,17 +83,11 @@ def course_of(name: str, pictures_in_it: int, stack, folder: Path) -> Any:
     notebook = execute(stack, jupytext.read(NOTEBOOKS / f"{name}.py"))
     to_pdf(notebook, folder / "made.pdf")
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
     assert all(part in text for part in ("**Goal.**", "**Resumen.**", "## What we saw"))
-    assert not [out for out in outputs if out.get("name") == "stderr"]
-    assert sum("image/png" in out.get("data", {}) for out in outputs) == pictures_in_it
+    assert not complaints(notebook)
+    assert pictures_of(notebook) == pictures_in_it
     assert pictures((folder / "made.pdf").read_bytes()) == pictures_in_it
     return notebook
-
-
-def score_of(row: str, table: str) -> float:
-    [found] = re.findall(rf"^{row} +([\d.]+)", table, re.MULTILINE)
-    return float(found)
 
 
 def test_the_control_a_notebook_that_fails_is_seen_to_fail(stack):

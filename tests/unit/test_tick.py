@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from atipico.alerts.spec import parse_alert
+from atipico.detectors.spec import DetectorSpec
+from atipico.engines.kapacitor.plan import by_shard
 from atipico.engines.kapacitor.tick import by_hand, literal, script
 from atipico.features.spec import parse_labels, parse_specs
 from atipico.registry.jobs import Job
@@ -12,8 +14,8 @@ from atipico.registry.jobs import Job
 JOB = Job("pumps", "heat", "pump", parse_specs({"heat": "heat"}))
 
 
-def written(job: Job = JOB, by_shard: bool = True) -> str:
-    return script(job, "atipico", "autogen", by_shard, 0.1)
+def written(job: Job = JOB, shard: bool = True) -> str:
+    return script(job, "atipico", "autogen", shard, 0.1)
 
 
 def test_a_script_as_it_was_written_is_nobodys_handiwork_and_any_change_of_it_is():
@@ -28,7 +30,23 @@ def test_a_script_as_it_was_written_is_nobodys_handiwork_and_any_change_of_it_is
 
 def test_a_stream_without_the_shard_tag_is_grouped_by_all_its_tags():
     assert ".groupBy('shard')" in written()
-    assert ".groupBy(*)" in written(by_shard=False)
+    assert ".groupBy(*)" in written(shard=False)
+
+
+@pytest.mark.parametrize(
+    ("job", "shard"),
+    [
+        (JOB, True),
+        (JOB._replace(features=parse_specs({"z": {"z": "heat", "by": "pump", "over": 9}})), True),
+        (JOB._replace(features=parse_specs({"heat": "heat", "z": {"z": "heat", "over": 9}})), False),
+        (JOB._replace(detector=DetectorSpec("gaussian", ("heat",), 9, by="pump")), True),
+        (JOB._replace(detector=DetectorSpec("gaussian", ("heat",), 9)), False),
+    ],
+)
+def test_before_a_stream_has_points_its_series_are_kept_apart_where_a_window_is_of_one(job, shard):
+    assert by_shard(job, []) == shard
+    assert by_shard(job, ["shard", "site"])
+    assert not by_shard(job, ["host"])
 
 
 def test_labels_have_a_branch_of_their_own_only_where_the_job_looks_at_them():

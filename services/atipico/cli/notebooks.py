@@ -51,11 +51,12 @@ def pdf(
 
 
 def _is_up() -> bool:
-    """Whether a store runs here."""
+    """Whether a store runs here, or one elsewhere is named."""
     from atipico.config import run_dir
     from atipico.engines.embedded.processes import running
+    from atipico.store_access import elsewhere
 
-    return "store" in running(run_dir())
+    return bool(elsewhere()) or "store" in running(run_dir())
 
 
 def add_to(root: typer.Typer) -> None:

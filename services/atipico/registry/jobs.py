@@ -12,7 +12,7 @@ from atipico.alerts.spec import AlertSpec, parse_alert
 from atipico.config import nanoseconds
 from atipico.detectors.spec import DetectorSpec, parse_detector
 from atipico.errors import Refused, nearest
-from atipico.features.spec import FeatureSpec, LabelSpec, parse_labels, parse_specs
+from atipico.features.spec import FeatureSpec, LabelSpec, Over, parse_labels, parse_specs
 from atipico.pace import Every, parse_every
 from atipico.sinks.spec import SinkSpec, parse_sinks
 
@@ -59,6 +59,13 @@ class Job(NamedTuple):
     every: Every | None = None
     engine: str = "embedded"
     alert: AlertSpec | None = None
+
+    @property
+    def looks_at_series(self) -> bool:
+        """Whether some window holds the samples of one series, and not of one value of a field."""
+        if self.detector:
+            return not self.detector.by
+        return any(spec.over != Over() and not spec.by for spec in self.features)
 
 
 def load_job(path: Path) -> Job:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from atipico.engines.kapacitor.influx import Influx
@@ -37,9 +37,11 @@ def changes(job: Job, influx: Influx, tasks: Tasks, settings: KapacitorSettings)
         yield Change("!", f"task {batch} asks for its samples by batches: it gets no stream task, and is not swept")
         return
     tags = [] if new else influx.tags(database, job.stream)
+    shard = by_shard(job, tags)
     if not tags:
-        yield Change("!", f"stream {job.stream} has no points with tags yet: taken to have the tag {SHARD_TAG}")
-    text = script(job, settings.udf, policy, not tags or SHARD_TAG in tags, settings.flush)
+        taken = f"taken to have the tag {SHARD_TAG}" if shard else "grouped by all that they will have"
+        yield Change("!", f"stream {job.stream} has no points with tags yet: {taken}")
+    text = script(job, settings.udf, policy, shard, settings.flush)
     yield from _task_changes(Task(task_id(job.name), text, (database, policy)), tasks)
     if not job.alert:
         yield from _topic_removals(job.name, tasks)
@@ -49,6 +51,15 @@ def changes(job: Job, influx: Influx, tasks: Tasks, settings: KapacitorSettings)
             f"InfluxDB hands points over by {writers} writers at once, so their order may change; "
             "set write-concurrency = 1 in [subscriber] of influxdb.conf",
         )
+
+
+def by_shard(job: Job, tags: Collection[str]) -> bool:
+    """Whether points are grouped by their shard, else by all their tags. tags: those of the stream, none as yet.
+
+    A window of a series needs the series apart: where nobody knows the tags, it is not taken for granted that shard
+    is one of them.
+    """
+    return SHARD_TAG in tags if tags else not job.looks_at_series
 
 
 def store_changes(job: Job, influx: Influx, settings: KapacitorSettings) -> Iterator[Change]:
