@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import threading
@@ -15,7 +16,10 @@ from atipico.errors import NotYet, Refused
 from atipico.learn.get import fetch
 from atipico.learn.places import Get
 from atipico.learn.progress import unseen
+from atipico.learn.recipe import read_recipe
+from learning import Bars
 
+CREDITCARD = Path(__file__).parents[2] / "data/creditcard/learn.toml"
 DATA = b"a,b\n" + b"".join(b"%d,%d\n" % (at, at * at) for at in range(50_000))
 SHA = hashlib.sha256(DATA).hexdigest()
 ARFF = """% a comment
@@ -39,6 +43,9 @@ class Far:
         self.asked: list[tuple[str, str]] = []  # path, range
         self.breaks: int | None = None
         self.ranges = True
+        self.packed = False  # whether it packs what it sends, asked for or not
+        self.elsewhere: dict[str, str] = {}  # path -> where it has gone
+        self.says: dict[str, dict[str, object]] = {}  # path -> what it says with a 412, as OpenML does
         self.url = ""
 
 
@@ -51,13 +58,25 @@ def far() -> Iterator[Far]:
             wanted = self.headers.get("Range", "")
             there.asked.append((self.path, wanted))
             body, status = there.files.get(self.path), 200
+            if self.path in there.elsewhere:
+                self.send_response(302)
+                self.send_header("Location", there.elsewhere[self.path])
+                return self.end_headers()
+            if self.path in there.says:
+                self.send_response(412)
+                self.send_header("Content-Type", "application/json; charset=utf-8")
+                self.end_headers()
+                return self.wfile.write(json.dumps(there.says[self.path]).encode())
             if body is None:
                 return self.send_error(404)
+            body = gzip.compress(body) if there.packed else body
             if wanted and there.ranges:
                 body, status = body[int(wanted.removeprefix("bytes=").removesuffix("-")) :], 206
                 if not body:
                     return self.send_error(416)
             self.send_response(status)
+            if there.packed:
+                self.send_header("Content-Encoding", "gzip")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body[: there.breaks])
@@ -142,6 +161,33 @@ def test_what_is_not_there_is_refused_and_who_does_not_answer_is_waited_for(far,
         get(asked(far, url="http://127.0.0.1:9/data.csv"), tmp_path)
 
 
+def test_a_file_that_has_gone_elsewhere_is_got_there_and_gone_on_with(far, tmp_path):
+    far.elsewhere["/old.csv"] = f"{far.url.replace('127.0.0.1', 'localhost')}/data.csv"
+    far.breaks = 100_000
+    with pytest.raises(NotYet):
+        get(asked(far, url=f"{far.url}/old.csv"), tmp_path)
+    far.breaks = None
+
+    assert get(asked(far, url=f"{far.url}/old.csv"), tmp_path) == DATA
+
+    assert far.asked[-2:] == [("/old.csv", "bytes=65536-"), ("/data.csv", "bytes=65536-")]
+
+
+def test_a_server_that_packs_what_it_sends_is_understood_and_its_length_is_not_taken_for_the_files(far, tmp_path):
+    far.packed, bars = True, Bars()
+
+    assert fetch(asked(far), tmp_path, bars).read_bytes() == DATA
+
+    assert (bars.seen["bytes"].at[-1], bars.seen["bytes"].total) == (len(DATA), None)
+
+
+def test_a_page_in_place_of_the_file_is_seen_in_the_error(far, tmp_path):
+    far.files["/data.csv"] = b"<!DOCTYPE html>\n<html>we are being mended</html>"
+
+    with pytest.raises(Refused, match="it begins with '<!DOCTYPE html> <html>we are being mended"):
+        get(asked(far), tmp_path)
+
+
 @pytest.mark.parametrize("change", [{}, {"url": "http://x/y"}, {"path": "a", "openml": 3}])
 def test_a_source_is_named_once_and_one_from_the_network_with_its_hash(change):
     with pytest.raises(ValueError, match=r"needed one of path, url, openml, world|needs the sha256"):
@@ -173,6 +219,32 @@ def test_a_data_set_of_openml_becomes_a_csv(far, tmp_path, monkeypatch):
 
     assert rows == ["Time,the amount,Class", "0,149.62,0", "1.5,,1"]
     assert [path.name for path in tmp_path.iterdir()] == ["seven.csv"]
+
+
+def test_a_file_without_any_text_becomes_a_csv_and_both_its_halves_are_counted(far, tmp_path, monkeypatch):
+    monkeypatch.setenv("ATIPICO_OPENML", far.url)
+    arff, bars = ARFF.replace("'0'", "0").replace("'1'", "1"), Bars()
+
+    rows = fetch(described(far, arff, id="7", version="2"), tmp_path, bars).read_text().splitlines()
+
+    assert rows[1:] == ["0,149.62,0", "1.5,,1"]
+    assert bars.seen["bytes"].at[-1] == bars.seen["bytes"].total == bars.seen["as CSV"].total == len(arff)
+    assert 0 < bars.seen["as CSV"].at[-1] < len(arff)  # its head is read before
+
+
+def test_what_openml_says_of_a_data_set_that_it_does_not_have_is_told(far, tmp_path, monkeypatch):
+    monkeypatch.setenv("ATIPICO_OPENML", far.url)
+    far.says["/api/v1/json/data/7"] = {"error": {"code": "111", "message": "Unknown dataset"}}
+
+    with pytest.raises(Refused, match=r"data/7 answered 412 Precondition Failed: .*Unknown dataset"):
+        get(Get.model_validate({"to": "seven.csv", "openml": 7}), tmp_path)
+
+
+def test_the_bound_lets_the_card_payments_of_openml_pass():
+    found = read_recipe(CREDITCARD).get
+
+    assert found.openml
+    assert found.most > 160_000_000  # the ARFF of its 284,807 payments has 150 MB
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import TextIO
 
 from atipico.errors import Refused
+from atipico.learn.progress import Step
 
 _ATTRIBUTE = re.compile(r"@attribute\s+(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|(\S+))\s", re.IGNORECASE)
 
+_SIGN = re.compile("['\"]")
 
-def arff_to_csv(arff: Path, out: Path) -> int:
+
+def arff_to_csv(arff: Path, out: Path, step: Step) -> int:
     """Write the rows of an ARFF file as CSV; returns how many. A value that is not known, ?, becomes an empty cell.
+
+    step: counts bytes, as far as they are ASCII.
 
     Raises Refused for what is no ARFF, has rows of other lengths, or is sparse.
     """
@@ -23,7 +28,9 @@ def arff_to_csv(arff: Path, out: Path) -> int:
         with arff.open(encoding="utf-8", newline="") as file, out.open("w", encoding="utf-8", newline="") as made:
             names, write = _names(file, arff), csv.writer(made)
             write.writerow(names)
-            for row in csv.reader(_data(file, arff), quotechar=_quote(arff), escapechar="\\", skipinitialspace=True):
+            for row in csv.reader(
+                _data(file, arff, step), quotechar=_quote(arff), escapechar="\\", skipinitialspace=True
+            ):
                 rows += 1
                 if len(row) != len(names):
                     raise Refused(f"{arff}: row {rows} has {len(row)} values, needed {len(names)}")
@@ -43,8 +50,10 @@ def _names(file: TextIO, arff: Path) -> list[str]:
     raise Refused(f"{arff}: no line @data; is it ARFF?")
 
 
-def _data(file: TextIO, arff: Path) -> Iterator[str]:
+def _data(file: TextIO, arff: Path, step: Step) -> Iterator[str]:
+    step(0, arff.stat().st_size)
     for line in file:
+        step(len(line))
         if not line.strip() or line.startswith("%"):
             continue
         if line.startswith("{"):
@@ -56,4 +65,4 @@ def _quote(arff: Path) -> str:
     """The sign that this file puts texts between: the first that its rows have."""
     with arff.open(encoding="utf-8") as file:
         _names(file, arff)
-        return next((sign for line in file for sign in line if sign in "'\""), "'")
+        return next((found[0] for line in file if (found := _SIGN.search(line))), "'")

@@ -14,6 +14,7 @@ from atipico.learn.progress import Step
 
 _TIMEOUT_S = (10, 60)  # to connect, and for the next bytes
 _BLOCK, _SHORT = 2**16, 2**20  # bytes; what is left of a block when the connection breaks is lost
+_SHOWN = 200  # bytes of an answer that an error tells
 _AGENT = {"User-Agent": "atipico", "Accept-Encoding": "identity"}  # else lengths are those of something packed
 
 
@@ -35,8 +36,13 @@ def download(url: str, part: Path, wanted: Hash, most: int, step: Step) -> None:
         part.unlink()
         _rest(url, part, most, step)
     if (found := _hash(part, wanted.kind)) != wanted.hex:
+        with part.open("rb") as file:
+            begins = _shown(file.read(_SHOWN // 4))
         part.unlink()
-        raise Refused(f"{url}: its {wanted.kind} is {found}, needed {wanted.hex}; it is not the file that was meant")
+        raise Refused(
+            f"{url}: its {wanted.kind} is {found}, needed {wanted.hex}; it is not the file that was meant: it begins "
+            f"with {begins!r}"
+        )
 
 
 def ask(url: str) -> bytes:
@@ -57,7 +63,8 @@ def _rest(url: str, part: Path, most: int, step: Step) -> bool:
         if answer.status_code == 416:  # nothing is missing
             return True
         done = there if answer.status_code == 206 else 0
-        length = answer.headers.get("Content-Length", "")
+        packed = answer.headers.get("Content-Encoding", "identity") != "identity"  # though nobody asked for that
+        length = "" if packed else answer.headers.get("Content-Length", "")
         total = done + int(length) if length.isdecimal() else None
         if (total or 0) > most:
             raise Refused(f"{url}: {total} bytes, at most {most} are taken; raise [get] most")
@@ -85,10 +92,24 @@ def _answer(url: str, headers: dict[str, str]) -> requests.Response:
     except requests.RequestException as error:
         raise NotYet(f"{url}: no answer; is this machine online? ({type(error).__name__})") from error
     if answer.status_code not in (200, 206, 416):
-        answer.close()
         later = answer.status_code in (408, 425, 429) or answer.status_code >= 500
-        raise (NotYet if later else Refused)(f"{url} answered {answer.status_code} {answer.reason}")
+        raise (NotYet if later else Refused)(f"{url} answered {answer.status_code} {answer.reason}{_why(answer)}")
     return answer
+
+
+def _why(answer: requests.Response) -> str:
+    """What a server says of it in JSON, as OpenML does: a page for people says nothing that helps."""
+    with answer:
+        if "json" not in answer.headers.get("Content-Type", ""):
+            return ""
+        try:
+            return f": {_shown(next(answer.iter_content(_SHOWN), b''))}"
+        except requests.RequestException:
+            return ""
+
+
+def _shown(begins: bytes) -> str:
+    return " ".join(begins.decode(errors="replace").split())
 
 
 def _hash(path: Path, kind: str) -> str:

@@ -80,10 +80,11 @@ def _from_network(get: Get, part: Path, draft: Path, bar: Bar) -> None:
         if get.url:
             download(get.url, part, Hash("sha256", get.sha256 or ""), get.most, step)
             part.replace(draft)
-        else:
-            _from_openml(get, part, step)
-            arff_to_csv(part, draft)
-            part.unlink()
+            return
+        _from_openml(get, part, step)
+    with bar("as CSV") as step:
+        arff_to_csv(part, draft, step)
+    part.unlink()
 
 
 def _from_openml(get: Get, part: Path, step: Step) -> None:
@@ -93,7 +94,7 @@ def _from_openml(get: Get, part: Path, step: Step) -> None:
     about = f"{os.environ.get('ATIPICO_OPENML', OPENML).rstrip('/')}/api/v1/json/data/{get.openml}"
     try:
         told = orjson.loads(ask(about))["data_set_description"]
-        url, md5, form = str(told["url"]), str(told["md5_checksum"]), str(told.get("format", "ARFF"))
+        url, md5, form = str(told["url"]), str(told["md5_checksum"]).lower(), str(told.get("format", "ARFF"))
     except (ValueError, LookupError, TypeError) as error:
         raise Refused(f"{about}: no description of a data set; is it OpenML?") from error
     if form.upper() != "ARFF" or not url.startswith(("http://", "https://")):
