@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from atipico.agent import turn
+from atipico.agent import reached, turn
 from atipico.agent.works import Works
 from atipico.errors import Refused
 from atipico.scorers.http import Stopped
@@ -97,6 +97,17 @@ def test_an_end_without_the_one_that_sends_again_lets_nobody_through(works):
     assert held.is_alive()
     again.end()
     assert times(held.result()) == [0, 1, 2]
+
+
+def test_what_was_sent_again_is_left_out_however_long_it_was_held_up_on_its_way(works, monkeypatch):
+    monkeypatch.setattr(reached, "_LOOK_S", 0.05)
+    live, again = works.open({"job": "beside"}, Connection()), works.open(BESIDE, Connection())
+    again.answers(heats(0, 40))
+    again.end()
+
+    time.sleep(0.1)
+
+    assert times(live.answers(heats(10, 42))) == [40, 41]
 
 
 def test_points_of_a_group_that_was_not_sent_again_are_not_left_out(works):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from atipico.wire.udf_pb2 import Point
 _LONG_AGO = -(2**63)
 _AHEAD = 10 * 10**9  # ns; what is further ahead of this machine's clock tells nothing of what comes
 _BEHIND = 3600 * 10**9  # ns; a group that is further behind is told no more
-_LOOK_S = 60.0  # for what was on its way when it was dealt with; it costs reading each point twice
+_LOOK_S = 60.0  # of points that come, for what was on its way when it was dealt with; each is read twice meanwhile
 
 
 class Reached:
@@ -59,19 +60,21 @@ class Reached:
     def deal(self) -> None:
         """What is remembered now has its outcome elsewhere; what is on its way here still of that is looked for."""
         self._dealt = dict(self._newest)
-        self._look_until_s = time.monotonic() + _LOOK_S
+        self._look_until_s = math.inf
 
     def fresh(self, points: Sequence[bytes]) -> Sequence[bytes]:
         """Those of the points that were not dealt with. What can't be read is for others to say."""
-        if time.monotonic() > self._look_until_s:
+        now = time.monotonic()
+        if now > self._look_until_s:
             return points
+        self._look_until_s = min(self._look_until_s, now + _LOOK_S)  # nothing came while their host hung
         fresh = [
             data
             for data, point in zip(points, map(_parsed, points), strict=True)
             if point is None or point.time > self._dealt.get(point.group, _LONG_AGO)
         ]
         if len(fresh) < len(points):
-            self._look_until_s = time.monotonic() + _LOOK_S
+            self._look_until_s = now + _LOOK_S
         return fresh
 
 
