@@ -7,6 +7,7 @@ Each part is one process, so the default registry of prometheus-client is the pa
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import threading
 import time
@@ -23,6 +24,7 @@ from prometheus_client.metrics_core import SummaryMetricFamily
 from prometheus_client.registry import Collector
 
 from atipico import secret, tls
+from atipico.at_work import Watch
 from atipico.config import run_dir
 from atipico.store_access import NOBODY, Login, StoreAccess, store_access
 
@@ -164,21 +166,23 @@ def start_beating(part: str, store: StoreAccess | None = None, every_s: float = 
     """Show from a daemon thread that this process lives: the file `every_s`, the row every other time.
 
     store: where the row goes; the run's unless told. While nobody takes it there it is left out.
+
+    It ends the process when its work stands still, see at_work.py.
     """
     url, login = store or store_access()
-    path = beat_path(part)
+    path, watch = beat_path(part), Watch(time.monotonic())
     path.parent.mkdir(parents=True, exist_ok=True)
     process = psutil.Process()
     started = int(process.create_time() * 1e9)
 
     def beats() -> None:
-        while True:
+        for tells in itertools.cycle((True, False)):
             beat(path)
-            with contextlib.suppress(Exception):
-                post(f"{url}/write?db=atipico", row(part, started, process.memory_info().rss), login)
+            if tells:
+                with contextlib.suppress(Exception):
+                    post(f"{url}/write?db=atipico", row(part, started, process.memory_info().rss), login)
             time.sleep(every_s)
-            beat(path)
-            time.sleep(every_s)
+            watch.end_if_still(part, time.monotonic())
 
     threading.Thread(target=beats, name="heartbeat", daemon=True).start()
 

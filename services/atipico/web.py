@@ -16,6 +16,7 @@ import structlog
 from prometheus_client import make_wsgi_app
 
 from atipico import logs, tls
+from atipico.at_work import at_work
 from atipico.bodies import bodies_first
 from atipico.connections import end_silent
 from atipico.errors import Refused
@@ -64,7 +65,8 @@ class Inside:
         with self._lock:
             self.requests += 1
         try:
-            return self._app(environ, start_response)
+            with at_work(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"):
+                return self._app(environ, start_response)
         finally:
             with self._lock:
                 self.requests -= 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 
+from atipico.at_work import waiting
+
 
 class Outbox:
     """A thread of its own writes to the socket; `put` returns at once, `put_bounded` waits for room."""
@@ -27,7 +29,7 @@ class Outbox:
 
     def put_bounded(self, data: bytes) -> None:
         """Queue bytes once there is room. Raises ConnectionError when the far side is gone."""
-        with self._changed:
+        with waiting(), self._changed:
             while self._bytes > self._most and not self._ended:
                 self._changed.wait()
             if self._ended:

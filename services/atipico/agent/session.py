@@ -18,6 +18,7 @@ from atipico import logs
 from atipico.agent.batches import Batches
 from atipico.agent.inbox import Inbox
 from atipico.agent.outbox import Outbox
+from atipico.at_work import at_work
 from atipico.errors import AtipicoError, NotYet, Refused
 from atipico.metrics import REFUSED
 from atipico.scorers.http import Stopped
@@ -159,14 +160,8 @@ class Session:
     def _serve(self) -> None:
         try:
             while (item := self._inbox.take(_BATCH)) is not _END:
-                if isinstance(item, list):
-                    began, self._working = time.monotonic(), len(item)
-                    self._outbox.put_bounded(point_frames(self._answers(item)))
-                    self._working = 0
-                    if not self._sends_again:
-                        self.stop.wait(rest_s(len(item), time.monotonic() - began))
-                else:
-                    self._outbox.put_bounded(_framed(self._answer(item)))
+                with at_work(f"session {self._name}"):
+                    self._serve_one(item)
         except (Stopped, ConnectionError):
             log.info("connection ended with work left")
         except AtipicoError as error:
@@ -174,6 +169,16 @@ class Session:
         except Exception as error:
             log.exception("work failed")
             self._fail(Refused(f"the agent failed on a block: {type(error).__name__}: {error}"))
+
+    def _serve_one(self, item: list[bytes] | Request) -> None:
+        if not isinstance(item, list):
+            self._outbox.put_bounded(_framed(self._answer(item)))
+            return
+        began, self._working = time.monotonic(), len(item)
+        self._outbox.put_bounded(point_frames(self._answers(item)))
+        self._working = 0
+        if not self._sends_again:
+            self.stop.wait(rest_s(len(item), time.monotonic() - began))
 
     def _answers(self, points: list[bytes]) -> list[bytes]:
         with logs.about(logs.batch(self._name, self._seen, len(points))):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import structlog
 
 from atipico.agent.session import Session
+from atipico.at_work import waiting
 from atipico.scorers.http import Stopped
 
 log = structlog.get_logger("agent")
@@ -31,30 +32,41 @@ class Turn:
     @contextmanager
     def now(self) -> Iterator[None]:
         """Alone with the job, whoever sends again meanwhile."""
-        with self._free:
+        with self._held():
             yield
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Whoever has it may wait for the classifier, for hours; that is no fault of who waits here."""
+        with waiting():
+            self._free.acquire()
+        try:
+            yield
+        finally:
+            self._free.release()
 
     @contextmanager
     def behind_others(self, session: Session) -> Iterator[None]:
         """Alone with the job, once nobody sends again. Raises Stopped when the session ends meanwhile."""
-        with self._free:
+        with self._held():
             while self._again and not session.stop.is_set():
                 if time.monotonic() - self._again.heard > _SILENT_S:
                     log.error("a connection that sends again is silent and is ended", silent_s=_SILENT_S)
                     self._again.end()
-                self._free.wait(_LOOK_S)
+                with waiting():
+                    self._free.wait(_LOOK_S)
             if self._again:
                 raise Stopped("the connection ended while another one sent again")
             yield
 
     def begin_again(self, session: Session) -> None:
         """From now on `session` sends again."""
-        with self._free:
+        with self._held():
             self._again = session
 
     def end_again(self, session: Session) -> bool:
         """It does so no more; whether it did until now."""
-        with self._free:
+        with self._held():
             if self._again is not session:
                 return False
             self._again = None

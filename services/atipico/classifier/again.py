@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+from atipico.at_work import at_work
 from atipico.registry.asked import asked
 from atipico.registry.shelf import open_shelf
 
@@ -39,7 +40,8 @@ class Again:
     def _run_on(self) -> None:
         while True:
             try:
-                self.look()
+                with at_work("models"):
+                    self.look()
             except Exception:
                 _log.exception("the models could not be read again, tries again")
             time.sleep(_LOOK_S)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import structlog
 
 from atipico import logs
+from atipico.at_work import at_work, waiting
 from atipico.errors import NotYet, Refused
 from atipico.generator.lines import LABELS
 from atipico.generator.spool import Block, Spool
@@ -48,7 +49,7 @@ class Sender:
         if not blocks:
             return
         try:
-            with logs.about(f"{self._name}.{blocks[0].id}"):  # the same again when it is sent again
+            with at_work(self.name), logs.about(f"{self._name}.{blocks[0].id}"):  # the same again when it is sent again
                 delivered = self._deliver(blocks)
         except NotYet as error:
             self._wait(error)
@@ -65,7 +66,8 @@ class Sender:
         """Write blocks and let go of them. Returns how many that were: none when they have to go one by one first."""
         samples, dropped, why, begun = sum(block.samples for block in blocks), 0, None, time.monotonic()
         try:
-            self._write(b"".join(block.lines for block in blocks))
+            with waiting():
+                self._write(b"".join(block.lines for block in blocks))
             HOPS.took("write", time.monotonic() - begun)
         except (Partly, Refused) as error:
             if len(blocks) > 1:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from atipico.at_work import waiting
 from atipico.errors import NotYet, Refused
 from atipico.formats import check_sqlite
 
@@ -46,7 +47,8 @@ def gate(spool: Path, how: int) -> Iterator[None]:
     """
     file = os.open(spool.with_suffix(".gate"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(file, how)
+        with waiting():
+            fcntl.flock(file, how)
         yield
     finally:
         os.close(file)

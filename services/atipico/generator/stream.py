@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import structlog
 
+from atipico.at_work import at_work
 from atipico.errors import NotYet, Refused
 from atipico.generator.lines import to_lines
 from atipico.generator.pace import Pace
@@ -61,7 +62,8 @@ class Stream:
         while not (most := self._pace.most(time.monotonic())):
             if self._stop.wait(self._pace.wait(time.monotonic())):
                 return position
-        batch = self._source.read(position, most)
+        with at_work(f"read {self._measurement}"):
+            batch = self._source.read(position, most)
         if not batch.rows:
             return None
         wait = self._pace.due(batch.rows, time.monotonic())
@@ -77,7 +79,8 @@ class Stream:
         """Put a batch into the spool; False when that was full and the batch has to wait."""
         block = to_lines(batch, self._measurement, self._clock(), self._spool.last)
         try:
-            self._spool.put(block.lines, block.samples, block.labels, block.last, self._name, batch.after)
+            with at_work(f"keep {self._measurement}"):
+                self._spool.put(block.lines, block.samples, block.labels, block.last, self._name, batch.after)
         except NotYet as error:
             log.warning("not kept", stream=self._measurement, why=str(error))
             if self._source.live:  # what is there now will not be there later

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
+from atipico.at_work import at_work
 from atipico.errors import AtipicoError
 
 _WAITING = 8  # events that a slow listener may leave; then it is told to begin anew
@@ -61,7 +62,9 @@ class Feed:
 
     def _run(self, idle: threading.Event) -> None:
         while not idle.is_set():
-            for event in self._ask():
+            with at_work("feed"):
+                events = self._ask()
+            for event in events:
                 with self._lock:
                     for inbox in self._inboxes:
                         put(inbox, event)

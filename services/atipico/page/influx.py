@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 import orjson
 
 from atipico import tls
+from atipico.at_work import waiting
 from atipico.errors import NotYet, Refused
 from atipico.store_access import CURE, StoreAccess
 from atipico.wire.influxql import write
@@ -96,9 +97,10 @@ class Influx:
             raise self._down(error) from error
 
     def _send(self, connection: http.client.HTTPConnection, body: str) -> tuple[http.client.HTTPResponse, bytes]:
-        connection.request("POST", f"{self._path}/query", body, self._headers)
-        answer = connection.getresponse()
-        return answer, answer.read()
+        with waiting():
+            connection.request("POST", f"{self._path}/query", body, self._headers)
+            answer = connection.getresponse()
+            return answer, answer.read()
 
     def _connect(self) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection

@@ -15,6 +15,7 @@ import orjson
 import structlog
 
 from atipico import logs, tls
+from atipico.at_work import waiting
 from atipico.errors import NotYet, Refused
 from atipico.metrics import HOPS, RETRIES
 from atipico.ports import ModelInfo, Scored
@@ -142,8 +143,9 @@ class HttpScorer:
                 if waits % _SAID_EVERY == 0:
                     log.warning("waits for the classifier", error=str(error), tries=waits)
                 waits += 1
-                if self._stop.wait(min(max(pause_s, error.retry_after_s), MOST_WAIT_S)):
-                    raise Stopped(str(error)) from error
+                with waiting():
+                    if self._stop.wait(min(max(pause_s, error.retry_after_s), MOST_WAIT_S)):
+                        raise Stopped(str(error)) from error
                 pause_s = min(2 * pause_s, MOST_WAIT_S)
 
     def _ask_ready(self) -> None:
@@ -193,11 +195,12 @@ class HttpScorer:
             if self._connection is None:
                 self._connection = tls.connection(self._host, self._port, self._timeout_s, self._secure)
             about = logs.request()
-            self._connection.request(
-                method, path, body, {**(headers or {}), **({logs.REQUEST_ID: about} if about else {})}
-            )
-            answer = self._connection.getresponse()
-            data = answer.read()
+            with waiting():
+                self._connection.request(
+                    method, path, body, {**(headers or {}), **({logs.REQUEST_ID: about} if about else {})}
+                )
+                answer = self._connection.getresponse()
+                data = answer.read()
         except (OSError, http.client.HTTPException, OverflowError) as error:  # the last for a chunk of 2**64 bytes
             self.close()
             kind = _Late if isinstance(error, TimeoutError) else NotYet

@@ -8,6 +8,7 @@ import time
 from flask import Blueprint, Response, request
 
 from atipico import metrics
+from atipico.at_work import waiting
 from atipico.errors import Refused
 from atipico.store.databases import Databases
 from atipico.store.log import Block, Log
@@ -21,7 +22,7 @@ _MOST_MEASUREMENTS = 8
 def blueprint(databases: Databases, most_waiting: int) -> Blueprint:
     """The one route. most_waiting: so many requests may wait at once; one more is answered without waiting."""
     routes = Blueprint("log", __name__)
-    waiting = threading.Semaphore(most_waiting)
+    seats = threading.Semaphore(most_waiting)
 
     @routes.get("/log")
     def read() -> Response:
@@ -36,11 +37,11 @@ def blueprint(databases: Databases, most_waiting: int) -> Blueprint:
                 database.readers.note(Reader(name, measurement, int(_number("done", 0))), offset)
         until = int(_number("until", 0)) or None
         block = database.log.read(offset, measurements, int(limit), until)
-        if not block.lines and until is None and wait_s > 0 and waiting.acquire(blocking=False):
+        if not block.lines and until is None and wait_s > 0 and seats.acquire(blocking=False):
             try:
                 block = _wait(database.log, block, measurements, int(limit), time.monotonic() + wait_s)
             finally:
-                waiting.release()
+                seats.release()
         headers = {BEGIN: str(offset), NEXT: str(block.after), END: str(block.end)}
         return Response(block.lines, headers=headers, content_type="text/plain; charset=utf-8")
 
@@ -48,7 +49,7 @@ def blueprint(databases: Databases, most_waiting: int) -> Blueprint:
 
 
 def _wait(log: Log, block: Block, measurements: list[str], limit: int, until: float) -> Block:
-    with metrics.BACKLOG.labels("readers waiting").track_inprogress():
+    with waiting(), metrics.BACKLOG.labels("readers waiting").track_inprogress():
         while not block.lines and log.wait(block.after, max(0.0, until - time.monotonic())):
             block = log.read(block.after, measurements, limit)
     return block

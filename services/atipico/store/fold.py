@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import structlog
 
+from atipico.at_work import at_work, waiting
 from atipico.errors import NotYet
 from atipico.store.catalog import Row, Statement
 from atipico.store.log import Log
@@ -77,8 +78,9 @@ class Fold:
         with self._changed:
             self._jobs.append(wrapped)
             self._changed.notify_all()
-        if not done.wait(timeout_s):
-            raise NotYet(f"store: the tables were busy for {timeout_s:g} s")
+        with waiting():
+            if not done.wait(timeout_s):
+                raise NotYet(f"store: the tables were busy for {timeout_s:g} s")
 
     def stop(self) -> None:
         """Fold what is synced and end."""
@@ -94,10 +96,11 @@ class Fold:
                 batches, jobs = self._take(), [self._jobs.popleft() for _ in range(len(self._jobs))]
                 if not batches and not jobs and self._stopping:
                     return
-            if batches and not self._fold(batches):
-                return
-            for job in jobs:
-                self._try(job)
+            with at_work("fold"):
+                if batches and not self._fold(batches):
+                    return
+                for job in jobs:
+                    self._try(job)
 
     def _ready(self) -> bool:
         return bool(self._batches) and self._batches[0].offset <= self._log.synced
@@ -120,7 +123,7 @@ class Fold:
         news = [statement for batch in batches for statement in batch.news]
         rows = [row for batch in batches for row in batch.rows]
         while not self._try(lambda tables: tables.fold(news, rows, batches[-1].offset)):
-            with self._changed:  # the disk is full, say: writers are held back meanwhile
+            with waiting(), self._changed:  # the disk is full, say: writers are held back meanwhile
                 if self._changed.wait_for(lambda: self._stopping, _AGAIN_S):
                     return False
         with self._changed:

@@ -13,6 +13,7 @@ import time
 import structlog
 
 from atipico import metrics
+from atipico.at_work import at_work
 from atipico.errors import AtipicoError
 from atipico.store.database import Database
 from atipico.store.databases import Databases
@@ -45,13 +46,17 @@ class Tidy:
             rows = time.monotonic() >= rows_at
             for database in self._databases.all():
                 try:
-                    tidy_log(database, self._settings.log_bytes, self._settings.log_most)
-                    if rows:
-                        tidy_rows(database, time.time_ns() - int(self._settings.keep * 1e9), self._settings.table_bytes)
+                    with at_work("tidy"):
+                        self._tidy(database, rows)
                 except (AtipicoError, OSError, sqlite3.Error) as error:  # dropped meanwhile, say; the next round tells
                     _say.warning("could not tidy", database=database.name, error=repr(error))
             if rows:
                 rows_at = time.monotonic() + self._settings.tidy_every
+
+    def _tidy(self, database: Database, rows: bool) -> None:
+        tidy_log(database, self._settings.log_bytes, self._settings.log_most)
+        if rows:
+            tidy_rows(database, time.time_ns() - int(self._settings.keep * 1e9), self._settings.table_bytes)
 
 
 def tidy_log(database: Database, kept: int, most: int) -> None:

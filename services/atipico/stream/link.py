@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from atipico.at_work import waiting
 from atipico.errors import NotYet, Refused
 from atipico.wire.frames import Splitter, frame, point_frames
 from atipico.wire.udf_pb2 import Option, OptionValue, Request, Response
@@ -119,8 +120,9 @@ class Link:
         try:
             ready = select.poll()
             ready.register(self._socket, select.POLLIN)
-            if not ready.poll(1000 * within_s):
-                raise TimeoutError
+            with waiting():
+                if not ready.poll(1000 * within_s):
+                    raise TimeoutError
             data = self._socket.recv(_READ_BYTES)
         except TimeoutError:
             raise

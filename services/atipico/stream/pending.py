@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from typing import NamedTuple
 
+from atipico.at_work import waiting
 from atipico.errors import NotYet
 from atipico.stream.ledger import Mark
 from atipico.wire.points import Late, read_answer
@@ -38,14 +39,14 @@ class Pending:
 
     def wait_for_room(self, timeout_s: float) -> bool:
         """Whether fewer samples and bytes than the bounds are unanswered, at the latest after `timeout_s`."""
-        with self._changed:
+        with self._changed, waiting():
             return self._changed.wait_for(
                 lambda: len(self._samples) < self._most and self._bytes < MOST_BYTES, timeout_s
             )
 
     def wait_for_all(self, timeout_s: float) -> bool:
         """Whether all that was sent is answered, and the answers dealt with, at the latest after `timeout_s`."""
-        with self._changed:
+        with self._changed, waiting():
             return self._changed.wait_for(lambda: self._done == self.sent, timeout_s)
 
     def add(self, samples: list[tuple[str, int]], size: int = 0) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from atipico.at_work import at_work
 from atipico.config import run_dir
 from atipico.errors import AtipicoError, NotYet, Refused
 from atipico.metrics import RETRIES, REWINDS
@@ -50,8 +51,8 @@ class JobRunner:
         while not self._stop.is_set():
             begun = time.monotonic()
             try:
-                if back := self._run_connected():
-                    self._back = back
+                with at_work(f"job {self._job.name}"):
+                    self._back = self._run_connected() or self._back
                 continue
             except NotYet as error:
                 self._log.warning("begins again", error=str(error))

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import orjson
 
 from atipico import logs, secret, tls
+from atipico.at_work import waiting
 from atipico.errors import NotYet, Refused
 from atipico.wire.log import BEGIN, END, NEXT
 
@@ -114,9 +115,10 @@ class StoreClient:
                 self._headers = self._token()
             about = logs.request()
             headers = {**self._headers, logs.REQUEST_ID: about} if about else self._headers
-            self._connection.request(method, path, body, headers)
-            answer = self._connection.getresponse()
-            return answer, answer.read()
+            with waiting():
+                self._connection.request(method, path, body, headers)
+                answer = self._connection.getresponse()
+                return answer, answer.read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise NotYet(f"store at {self._host}:{self._port}: {error or type(error).__name__}; is it up?") from error

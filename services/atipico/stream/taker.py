@@ -8,6 +8,7 @@ import time
 import structlog
 
 from atipico import logs
+from atipico.at_work import at_work, waiting
 from atipico.errors import NotYet, Refused
 from atipico.metrics import HOPS, LAG, LOST, RETRIES, SAMPLES_OUT
 from atipico.registry.jobs import Job
@@ -65,17 +66,21 @@ class Taker:
     def _run(self) -> None:
         try:
             for messages in self._link.messages():
-                answers: list[bytes] = []
-                for message in messages:
-                    if (answer := point_of(message)) is not None:
-                        answers.append(answer)
-                        continue
-                    self._take_scores(answers)
-                    answers = []
-                    self._take_response(Response.FromString(message))
-                self._take_scores(answers)
+                self._take(messages)
         except Exception as error:
             self.ended = error
+
+    def _take(self, messages: list[bytes]) -> None:
+        with at_work(f"answers of {self._job.name}"):
+            answers: list[bytes] = []
+            for message in messages:
+                if (answer := point_of(message)) is not None:
+                    answers.append(answer)
+                    continue
+                self._take_scores(answers)
+                answers = []
+                self._take_response(Response.FromString(message))
+            self._take_scores(answers)
 
     def _take_scores(self, answers: list[bytes]) -> None:
         if rows := self.pending.answered(answers):
@@ -110,8 +115,9 @@ class Taker:
                     self._log.warning("outcomes wait for the store", error=str(error), rows=len(rows), tries=tries)
                 tries += 1
                 RETRIES.labels("store").inc()
-                if self._stop.wait(error.retry_after_s / 4):
-                    raise
+                with waiting():
+                    if self._stop.wait(error.retry_after_s / 4):
+                        raise
             except NotTaken as error:  # some rows do not fit what others wrote into the measurement
                 LOST.labels("outcome refused by the store").inc(min(error.lines, len(rows)))
                 self._log.error("outcomes refused", error=str(error), rows=len(rows))

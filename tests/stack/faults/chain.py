@@ -88,6 +88,7 @@ class Chain(Stack):
             "ATIPICO_HOST_AGENT_SOCKET": str(self.udf_proxy.path),
             "ATIPICO_AGENT_CLASSIFIER_PORT": str(self.rest_proxy.port),
             "ATIPICO_SUPERVISOR_RESTART__FORGOTTEN_AFTER": "3s",
+            "ATIPICO_STILL": "5s",
             "PYTHONPATH": os.pathsep.join([str(SERVICES), str(SWITCHED_OFF)]),
             "SWITCHED_OFF": str(self.run / "patches"),
         }

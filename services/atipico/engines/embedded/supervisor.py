@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from atipico.engines.embedded.silence import Silence
 from atipico.metrics import RESTARTS, UP, beat_path
 
 NAME = "supervisor"
+_TELLS_S = 1.0  # for a part that hangs to say where
 _talk = structlog.get_logger(NAME)
 
 
@@ -35,6 +37,7 @@ class Kept:
     restarts: int = 0
     up_since: float = 0.0
     due: float = 0.0
+    asked: float = 0.0  # when the process, which hangs, was asked for its stacks; it is killed a little later
 
 
 class Supervisor:
@@ -93,8 +96,12 @@ class Supervisor:
                 self._start(kept)
         elif not processes.alive(kept.process):
             self._ended(kept, now)
+        elif kept.asked:
+            if now - kept.asked > _TELLS_S:
+                kept.process.kill()
         elif self._hangs(kept, now):
-            kept.process.kill()
+            kept.process.send_signal(signal.SIGUSR1)  # has it write where its threads are, if it can (at_work.py)
+            kept.asked = now
         elif kept.state == "starting" and kept.part.ready(kept.process.pid):
             kept.state, kept.up_since = "up", now
         elif kept.state == "up" and now - kept.up_since > self.settings.restart.forgotten_after:
@@ -125,7 +132,7 @@ class Supervisor:
             _talk.error("a part can't be started", name=part.name, why=str(error))
             self._ended(kept, time.monotonic())
             return
-        kept.state, kept.silence = "starting", self._listen(part)
+        kept.state, kept.silence, kept.asked = "starting", self._listen(part), 0.0
         _talk.info("started", name=part.name, pid=kept.process.pid)
 
     def _ended(self, kept: Kept, now: float) -> None:
