@@ -177,7 +177,7 @@ def test_what_the_disk_did_not_take_is_neither_in_the_log_nor_in_the_tables(open
 
 
 def test_writers_are_held_back_while_the_tables_are_slow(opened):
-    database = opened(backlog=1000, wait_for_fold=0.05)
+    database = opened(backlog=1000, wait_for_fold=0.5)
     release = threading.Event()
     blocker = threading.Thread(target=database.fold.do, args=(lambda tables: release.wait(30) and None,))
     blocker.start()
