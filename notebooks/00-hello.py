@@ -139,7 +139,7 @@ except atipico.client.Unknown as error:
 # pay 5000 more than it did, one simulated minute later.
 
 # %%
-newest = samples.iloc[-1]
+newest = samples.dropna(subset=["customer", "terminal", "amount", "event_time"]).iloc[-1]
 strange = {
     "transaction_id": 900_000_000_000 + time.time_ns() // 1_000_000_000,
     "customer": newest["customer"],

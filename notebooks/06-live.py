@@ -79,8 +79,8 @@ card, dice = OURS + int(time.time()), np.random.default_rng(6)
 
 
 def newest():
-    """The generator's newest payment."""
-    samples = client.samples("payments", last="2m")
+    """The generator's newest payment; InfluxDB shows one while it is being written, field by field."""
+    samples = client.samples("payments", last="2m").dropna(subset=["customer", "event_time"])
     return samples[samples["customer"] < OURS].iloc[-1]
 
 

@@ -9,8 +9,10 @@ import subprocess
 import sys
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import docker
+import nbformat
 import requests
 from docker.models.containers import Container
 
@@ -24,6 +26,11 @@ from waiting import until
 COPIED = ("compose", "services", "jobs", "models", "notebooks", "data")
 FILES = ("requirements.txt", "requirements-lab.txt", ".dockerignore")
 NOT_COPIED = shutil.ignore_patterns("__pycache__", ".env", "*.parquet", "*.ipynb", ".ipynb_checkpoints")
+EXECUTE = """
+import pathlib, sys, nbformat
+from atipico.lab.export import execute
+print(nbformat.writes(execute(pathlib.Path(sys.argv[1]))))
+"""
 # Chronograf's image can't be made where no image registry is reached: as a user would, left out by own.yaml.
 OWN = 'version: "2.4"\nservices:\n  chronograf:\n    profiles: [pages]\n'
 
@@ -85,6 +92,14 @@ class Composed:
         """Exit code and output of a command in a container."""
         code, said = self.containers()[service].exec_run(list(words))
         return code, said.decode()
+
+    def executed(self, name: str) -> Any:
+        """A notebook of the course, on little data, run in JupyterLab's container; with what its cells show."""
+        lab, little = self.containers()["jupyterlab"], {"ATIPICO_COURSE": "small"}
+        words = ["python", "-c", EXECUTE, f"notebooks/{name}.py"]
+        code, (said, complaints) = lab.exec_run(words, environment=little, demux=True)
+        assert code == 0, complaints.decode()[-3000:]
+        return nbformat.reads(said.decode(), as_version=4)
 
     def tail(self) -> str:
         """The end of what every container said."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
@@ -11,6 +12,7 @@ import requests
 from atipico.engines.compose.up import PORTS
 from atipico.engines.grafana.ask import filled, queries
 from compose.files import services
+from executed import complaints, pictures_of, shown
 from stack.checker import settled
 from waiting import until
 
@@ -133,6 +135,33 @@ def test_from_jupyterlab_the_stack_is_found_by_names(up):
     assert version.startswith("payments@")
     assert amounts.strip() == "[3.5]"
     assert "payments" in up.inside("jupyterlab", "ls", "/atipico/models", "/atipico/data")[1].split()
+
+
+IMPORT = """
+import pathlib, re
+texts = [path.read_text() for path in pathlib.Path("notebooks").glob("0*.py")]
+for line in "\\n".join(texts).splitlines():
+    if re.match(r"(import|from) \\w", line):
+        exec(line)
+print(len(texts))
+"""
+
+
+def test_jupyterlab_has_what_every_notebook_imports(up):
+    assert up.inside("jupyterlab", "python", "-c", IMPORT) == (0, "7\n")
+
+
+@pytest.mark.parametrize(("name", "many"), [("00-hello", 2), ("01-look", 5), ("05-rest", 3), ("06-live", 5)])
+def test_a_notebook_runs_in_jupyterlab(up, name, many):
+    notebook = up.executed(name)
+
+    assert (pictures_of(notebook), complaints(notebook)) == (many, [])
+    if name == "05-rest":
+        assert "not authorized" in shown(notebook, "CREATE DATABASE")
+        assert "partial write: field type conflict" in shown(notebook, "bad = ")
+    if name == "06-live":
+        assert re.search(r"True +2\n.* False +0$", shown(notebook, "print(alerts)"))
+        assert "- task atipico-course" in shown(notebook, "removals(")
 
 
 @pytest.mark.parametrize("service", STAY)

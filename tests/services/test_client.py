@@ -299,6 +299,21 @@ def test_waiting_gives_the_outcomes_of_just_the_samples_that_were_written(client
     assert frame["job"].tolist() == ["payments", "payments"]
 
 
+def test_an_outcome_that_is_seen_while_it_is_written_field_by_field_is_waited_for(client):
+    written = client.write([{"amount": 1.0}], "payments")
+    outcome = score_of(written.samples[0], 0.1)
+    client.write(outcome._replace(fields={"version": outcome.fields["version"]}))
+    half = client.scores("payments")
+    rest = threading.Timer(0.3, lambda: client.write(outcome))
+    rest.start()
+
+    frame = client.wait_for_scores(written, timeout="20s")
+    rest.join()
+
+    assert written.samples[0].time not in half["time"].astype("int64").tolist()
+    assert frame[["score", "anomalous"]].to_numpy().tolist() == [[0.1, False]]
+
+
 def test_waiting_ends_at_its_deadline_and_says_how_many_are_missing(client):
     written = client.write([{"amount": 1.0}, {"amount": 9.0}], "payments")
     client.write(score_of(written.samples[0], 0.1))

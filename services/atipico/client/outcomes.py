@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
-from atipico.client.reads import SCORES
+from atipico.client.reads import SCORES, whole
 from atipico.client.results import Written
 from atipico.client.store import Store, Table
 from atipico.errors import NotYet
@@ -22,7 +22,7 @@ def wait(store: Store, written: Written, job: str, timeout_s: float) -> list[Tab
     missing = {_key(sample.measurement, sample.tags, sample.time) for sample in written.samples}
     wanted, deadline, pause_s = frozenset(missing), time.monotonic() + timeout_s, _FIRST_S
     while True:
-        found = [table for select in _selects(written.samples, job) for table in store.ask(to_text(select))]
+        found = [table for select in _selects(written.samples, job) for table in whole(store.ask(to_text(select)))]
         tables, seen = _pick(found, wanted)
         if not (missing := set(wanted - seen)):
             return tables

@@ -52,8 +52,18 @@ def scores(store: Store, job: str, last: str) -> list[Table]:
     """Outcomes of a job. Raises Unknown with the nearest for a job that has none at all."""
     check_job(store, job)
     of_job = f"{_within(last)} AND {quoted(JOB_TAG)} = {_text(job)}"
-    found = store.ask(f"SELECT * FROM {quoted(SCORES)} WHERE {of_job}")  # noqa: S608
+    found = whole(store.ask(f"SELECT * FROM {quoted(SCORES)} WHERE {of_job}"))  # noqa: S608
     return found or [Table(SCORES, {}, ["time", SOURCE_TAG, *SCORE_TYPES], [])]
+
+
+def whole(tables: list[Table]) -> list[Table]:
+    """Outcomes without those that lack a field: an InfluxDB shows a row while it is being written, field by field."""
+    kept = []
+    for table in tables:
+        at = [place for place, name in enumerate(table.columns) if name in SCORE_TYPES]
+        if rows := [row for row in table.values if len(at) == len(SCORE_TYPES) and None not in [row[n] for n in at]]:
+            kept.append(table._replace(values=rows))
+    return kept
 
 
 def jobs(store: Store) -> list[Table]:
