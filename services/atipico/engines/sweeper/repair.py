@@ -17,6 +17,7 @@ from atipico.errors import AtipicoError
 from atipico.metrics import REWINDS
 
 _SETTLES_S = 2.0  # and some times as long as outcomes are gathered
+_KNOCKS_S = 5.0  # the agent ends a connection that says nothing for long
 
 
 class Repairs:
@@ -73,7 +74,7 @@ class Repairs:
         while in_a_row < 2 and time.monotonic() < until:
             feed.knock()
             in_a_row = 0 if self._stream.unwritten() else in_a_row + 1
-            time.sleep(self._gathers_s)
+            time.sleep(min(self._gathers_s, _KNOCKS_S))
         if in_a_row < 2 and stalled:
             self._stream.revive(stalled)
 
