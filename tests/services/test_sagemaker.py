@@ -22,6 +22,7 @@ from atipico.learn.register import register
 from atipico.registry.models import load
 from atipico.sources.payments_file import make_file
 from atipico.wire.feature_csv import read_rows
+from learning import JOB
 from running_store import free_port
 from trained import small
 from waiting import until
@@ -38,14 +39,6 @@ kind = "logistic_regression"
 alerts_per_day = 3
 [test]
 k = 10
-"""
-JOB = """
-model = "small"
-stream = "payments"
-clock = "event_time"
-[features]
-amount = "amount"
-ratio = { ratio = "amount", by = "customer", over = "7d" }
 """
 
 

@@ -20,13 +20,13 @@ from atipico.features.block import Labels
 from atipico.features.plan import Plan
 from atipico.learn import estimators
 from atipico.learn.calendar import date_of
-from atipico.learn.ensembles import Ensemble, Member
 from atipico.learn.fit import fit
 from atipico.learn.split import split
 from atipico.learn.stages import Learning
 from atipico.registry.models import load
 from atipico.sources.file import File
 from atipico.sources.payments_file import make_file
+from learning import make_payments
 
 RECIPE = """
 name = "small"
@@ -69,10 +69,7 @@ TO = "2026-01-20"
 
 @pytest.fixture(scope="module")
 def payments(tmp_path_factory) -> Path:
-    """40 days of a small world: 2026-01-01 .. 2026-02-09."""
-    file = tmp_path_factory.mktemp("payments") / "payments.parquet"
-    make_file(file, days=40, customers=150, terminals=60)
-    return file
+    return make_payments(tmp_path_factory.mktemp("payments"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -218,11 +215,10 @@ def test_the_registered_model_gives_the_mean_of_what_the_libraries_give(learning
 
     model = stages.register(run)
 
-    told = [Member(**one, estimator=None) for one in run.told["estimators"]]
-    members = [estimators.read(one, run.folder / "estimators") for one in told]
+    ensemble = estimators.read_ensemble(run.told, run.folder / "estimators")
     rows = stages.table().values[::7]
-    assert np.abs(model.score(rows) - Ensemble(members).predict_proba(rows)[:, 1]).max() < 1e-9
-    assert sum(one.share for one in told) == pytest.approx(1)
+    assert np.abs(model.score(rows) - ensemble.predict_proba(rows)[:, 1]).max() < 1e-9
+    assert sum(one.share for one in ensemble.members) == pytest.approx(1)
 
 
 def test_a_resampled_stacked_and_calibrated_model_is_served_as_it_was_judged(learn, learning, tmp_path):
@@ -285,11 +281,10 @@ def test_a_budget_is_kept_on_the_days_before_the_model_is_made(learning):
     stages = learning()
     run = stages.train()
     table, (_, gap, _) = stages.table(), run.told["split"]
-    told = [Member(**one, estimator=None) for one in run.told["estimators"]]
-    members = [estimators.read(one, run.folder / "estimators") for one in told]
+    ensemble = estimators.read_ensemble(run.told, run.folder / "estimators")
 
     here = (table.period >= gap[0]) & (table.period < gap[1])
-    scores, _ = Ensemble(members).scores(table.values[here])
+    scores, _ = ensemble.scores(table.values[here])
     alerts = [
         int((scores[table.period[here] == day] >= run.told["threshold"]["value"]).sum()) for day in range(*gap[:2])
     ]
@@ -304,10 +299,9 @@ def test_alerts_are_counted_of_known_cards_too_though_those_are_not_judged(learn
     stages.evaluate(run)
 
     table, (_, _, test), average = stages.table(), run.told["split"], run.told["metrics"]["average"]
-    told = [Member(**one, estimator=None) for one in run.told["estimators"]]
     here = (table.period >= test[0]) & (table.period < test[1])
-    members = [estimators.read(one, run.folder / "estimators") for one in told]
-    scores, _ = Ensemble(members).scores(table.values[here])
+    ensemble = estimators.read_ensemble(run.told, run.folder / "estimators")
+    scores, _ = ensemble.scores(table.values[here])
     assert average["alerts_per_day"] == (scores >= run.told["threshold"]["value"]).sum() / 7
     assert average["samples"] < here.sum()
 

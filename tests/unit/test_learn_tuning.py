@@ -24,7 +24,7 @@ from atipico.learn.stages import Learning
 from atipico.learn.table import Table
 from atipico.learn.tuned import toml_of, tune
 from atipico.learn.tuning import SEARCHERS
-from atipico.sources.payments_file import make_file
+from learning import make_payments
 from trained import Remembers
 
 SPACE = {
@@ -306,9 +306,7 @@ key = "customer"
 
 @pytest.fixture(scope="module")
 def payments(tmp_path_factory) -> Path:
-    file = tmp_path_factory.mktemp("payments") / "payments.parquet"
-    make_file(file, days=40, customers=150, terminals=60)
-    return file
+    return make_payments(tmp_path_factory.mktemp("payments"))
 
 
 def test_the_best_values_become_a_recipe_beside_the_old_one_and_pictures(payments, tmp_path):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from atipico.errors import Refused, nearest
-from atipico.learn.ensembles import Member
+from atipico.learn import combine
+from atipico.learn.ensembles import Ensemble, Member
 from atipico.learn.extra import needed
 from atipico.learn.kinds import BALANCED, KINDS
 from atipico.learn.progress import Training
@@ -111,3 +112,10 @@ def read(member: Member, folder: Path) -> Member:
         return member._replace(estimator=lightgbm.Booster(model_str=path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
         raise Refused(f"{path} can't be read: {str(error)[:200]}; train again") from error
+
+
+def read_ensemble(told: Mapping[str, Any], folder: Path) -> Ensemble:
+    """What a run tells of its estimators, with these as they were trained. Raises Refused as `read` does."""
+    members = [read(Member(**one, estimator=None), folder) for one in told["estimators"]]
+    how = told.get("ensemble", {})
+    return Ensemble(members, combine.read(how.get("stacking")), combine.read(how.get("calibration")))

@@ -35,7 +35,7 @@ def of_train(recipe: Recipe, features: str) -> Reads:
         **{part: hash_of(told[part]) for part in ("train", "estimator", "threshold")},
         "test": hash_of(recipe.test.span),
         "libraries": hash_of(versions()),
-        "code": code_of("atipico.learn.fit"),
+        "code": code_of("atipico.learn.training"),
     }
 
 
@@ -44,7 +44,7 @@ def of_evaluate(recipe: Recipe, features: str, run: Run) -> Reads:
         "features": features,
         "run": hash_of(run.receipt("train") or run.id),
         "test": hash_of(recipe.test.model_dump(mode="json")),
-        "code": code_of("atipico.learn.judge", "atipico.learn.plots"),
+        "code": code_of("atipico.learn.judging"),
     }
 
 
