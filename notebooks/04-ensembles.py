@@ -47,7 +47,7 @@ TREES = 10 if course.small else 60
 learning = Learning(course.recipe, str(course.data), runs=WORK, say=lambda line: None)
 table = learning.table()
 recipe = changed(
-    learning.recipe, train={"usual_share": 0.05 if len(table.label) > 1_000_000 else 0.5}, test={"spans": 1}
+    learning.recipe, train={"usual_share": min(0.5, 40_000 / len(table.label))}, test={"spans": 1}
 )
 made = split(recipe, table)
 course.told, f"trained on {made.train}, judged on {made.test}"
