@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from creditcard import write_creditcard
 from docs.pages import blocks, commands
 from docs.reader import HOUSE
 
@@ -26,13 +27,17 @@ def test_the_page_shows_the_very_file_that_payments_are_learnt_by():
 def test_the_commands_of_the_page_leave_a_run_and_a_model(tmp_path):
     for name in ("jobs", "data", "models"):
         shutil.copytree(HOUSE / name, tmp_path / name, ignore=shutil.ignore_patterns("*.parquet"))
-    there = os.environ | {"ATIPICO_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    write_creditcard(tmp_path / "data/creditcard/creditcard.csv", rows=2500)
+    nobody = "http://127.0.0.1:9"  # as the file is there, nobody is asked for it
+    there = os.environ | {"ATIPICO_HOME": str(tmp_path), "OMP_NUM_THREADS": "1", "ATIPICO_OPENML": nobody}
 
+    told = []
     for command in commands(PAGE):
         words = command.replace(".venv/bin/", f"{HOUSE}/.venv/bin/").split()
-        told = subprocess.run(words, cwd=tmp_path, env=there, capture_output=True, text=True, check=True, timeout=250)
+        done = subprocess.run(words, cwd=tmp_path, env=there, capture_output=True, text=True, check=True, timeout=250)
+        told.append(done.stdout.splitlines()[-1])
 
-    assert told.stdout.splitlines()[-1] == "registered payments@2"
+    assert told == ["registered payments@2", "registered creditcard@1"]
     (run,) = (tmp_path / "runs" / "payments").glob("2*")
     held = {path.name for path in run.iterdir()}
     assert all(f"`{name}" in PAGE for name in held)

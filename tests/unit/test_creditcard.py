@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
+
+import pytest
+
 from atipico.config import home
+from atipico.errors import NotYet
 from atipico.features.plan import Plan
 from atipico.learn.recipe import changed
 from atipico.learn.stages import Learning
 from atipico.registry.jobs import load_job
 from atipico.sources.dataset import pick_dataset
 from creditcard import write_creditcard
+
+
+def test_what_nobody_put_there_is_asked_for_and_what_somebody_put_there_is_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("ATIPICO_OPENML", "http://127.0.0.1:9")
+    shutil.copy(home() / "data/creditcard/learn.toml", tmp_path)
+    said: list[str] = []
+    learning = Learning(tmp_path / "learn.toml", runs=tmp_path / "runs", say=said.append)
+
+    with pytest.raises(NotYet, match="get it by hand: put it there as"):
+        learning.all()
+    write_creditcard(tmp_path / "creditcard.csv", rows=10, frauds=2)
+
+    assert learning.put_there()
+    assert "creditcard.csv was put there" in said[-1]
 
 
 def test_the_recipe_learns_from_two_days_a_model_that_its_job_takes(tmp_path):

@@ -45,7 +45,7 @@ def fetch(get: Get, beside: Path, bar: Bar) -> Path:
             raise Refused(f"[get] {to.name}: its sha256 is {found}, needed {get.sha256}; it is not what was meant")
         draft.replace(to)
     except NotYet as error:
-        raise NotYet(f"{error}\nor get it by hand, and give it with --data FILE") from error
+        raise NotYet(f"{error}\nor get it by hand: put it there as {to}, or give it with --data FILE") from error
     finally:
         draft.unlink(missing_ok=True)
     return to

@@ -71,6 +71,17 @@ class Prepared:
             self.kept.done("get", read, [get_stage.fetch(get, beside, self.bar)])
         return beside / get.to
 
+    def put_there(self) -> bool:
+        """Whether somebody put the file there that `[get]` would fetch from afar: it is taken as it is, and said so."""
+        get = self.recipe.get
+        if get is None or not (get.url or get.openml) or self.kept.made("get"):
+            return False
+        there = self.file.parent / get.to
+        if not there.is_file() or (get.sha256 and digest_of(there) != get.sha256):
+            return False
+        self.say(f"get: skipped: {there} was put there; `atipico learn get` fetches it anew")
+        return True
+
     def validate(self) -> Path | None:
         """Hold the data to the recipe's suite. Returns the page that tells it; None where there is no suite.
 

@@ -78,8 +78,8 @@ class Learning(Prepared):
         return model
 
     def all(self) -> Model:
-        """All stages, one after the other; the data are got where the recipe says how, and none were given."""
-        if self.recipe.get and self.data is None:
+        """All stages, one after the other; the data are got where the recipe says how, and none were given or there."""
+        if self.recipe.get and self.data is None and not self.put_there():
             self.get()
         run = self.train()
         self.evaluate(run)
