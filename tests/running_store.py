@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import requests
 
 from waiting import until
@@ -74,3 +75,11 @@ class RunningStore:
         process, self._process = self._process, None
         process.send_signal(number)
         return process.wait(30)
+
+
+@pytest.fixture(name="store")
+def fresh_store(tmp_path):
+    """A store with the database atipico, for one test."""
+    store = RunningStore(tmp_path).start()
+    yield store
+    store.stop()

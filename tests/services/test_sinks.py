@@ -29,7 +29,7 @@ from atipico.stream.store import LogBlock, LogGone
 from atipico.wire.lines import parse
 from atipico.wire.sample import Sample, Score
 from receiver import Receiver, receiving
-from running_store import RunningStore
+from running_store import RunningStore, fresh_store  # noqa: F401 - a fixture
 from waiting import until
 
 JOB = Job("pumps", "m", "pump", ())
@@ -305,14 +305,6 @@ class RunningHost:
         if self._process is not None:
             self._process.kill()
             self._process.wait(20)
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = RunningStore(tmp_path).start()
-    requests.post(f"{store.url}/query?q=CREATE+DATABASE+atipico", timeout=10)
-    yield store
-    store.stop()
 
 
 def killed_again_and_again(tmp_path: Path, store: RunningStore, receiver: Receiver, between) -> list[int]:

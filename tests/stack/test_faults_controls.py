@@ -52,6 +52,16 @@ def switched(chain: Chain, stream: Running, part: str, patch: str | None) -> Non
     until(lambda: chain.visible(stream, a_second_on))
 
 
+def disturbed(chain: Chain, stream: Running, part: str, patch: str | None, fault: Callable[[Chain], None]) -> Verdict:
+    """What comes of a fault while a part runs so."""
+    try:
+        switched(chain, stream, part, patch)
+        fault(chain)
+        return healed(chain, stream)
+    finally:
+        chain.switch(part, None)
+
+
 def killed_while_the_store_is_busy(chain: Chain) -> None:
     chain.write_proxy.set(BUSY)
     wait_done(chain.write_proxy, 3, 30.0)
@@ -79,12 +89,7 @@ CONTROLS: list[tuple[str, str, str, Callable[[Chain], None], set[str]]] = [
 def test_the_checker_sees_it_when_a_protection_is_off(chain, what, part, patch, fault, sees):
     stream = chain.begin(patch, SEED)
     whole = healed(chain, stream)
-    try:
-        switched(chain, stream, part, patch)
-        fault(chain)
-        found = healed(chain, stream)
-    finally:
-        chain.switch(part, None)
+    found = disturbed(chain, stream, part, patch, fault)
 
     print(f"{what}: {found}")
     TABLE.controls.append((what, str(found)))
@@ -98,13 +103,7 @@ def test_the_checker_sees_it_when_a_protection_is_off(chain, what, part, patch, 
     ids=["power cut", "killed while the store is busy"],
 )
 def test_the_same_with_the_protection_on_costs_nothing(chain, part, patch, fault):
-    stream = chain.begin(f"on_{part}", SEED)
-    try:
-        switched(chain, stream, part, patch)
-        fault(chain)
-        found = healed(chain, stream)
-    finally:
-        chain.switch(part, None)
+    found = disturbed(chain, chain.begin(f"on_{part}", SEED), part, patch, fault)
 
     assert found.clean, str(found)
 

@@ -8,10 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import requests
 
-from running_store import RunningStore, free_port
+from running_store import free_port, fresh_store  # noqa: F401 - a fixture
 from waiting import until
 
 HOUSE = Path(__file__).parents[2]
@@ -34,14 +33,6 @@ class Honcho:
             return requests.get(f"http://127.0.0.1:{self.first + 100 * LINES.index(line)}/ping", timeout=2).ok
         except requests.RequestException:
             return False
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = RunningStore(tmp_path).start()
-    requests.post(f"{store.url}/query?q=CREATE+DATABASE+atipico", timeout=10)
-    yield store
-    store.stop()
 
 
 def test_each_line_of_the_procfile_starts_and_answers_and_ends_when_it_is_told_to(tmp_path, store):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from atipico.answer import Answered
 from atipico.engines.kapacitor.settings import KapacitorSettings
-from atipico.engines.server import Answered
 from atipico.engines.sweeper import repair
 from atipico.engines.sweeper.again import Again
 from atipico.engines.sweeper.feed import Feed

@@ -8,12 +8,11 @@ from typing import Any
 import requests
 
 from atipico import tls
-from atipico.client.settings import is_local
-from atipico.errors import NotYet, Refused
+from atipico.answer import checked, is_local
+from atipico.errors import NotYet
 from atipico.store_access import CURE, Login
 
-_LATER = (408, 425, 429)
-_SHOWN = 500  # characters of an answer that an error repeats
+_WHO_ASKS = f"give Client(token=...) what is in its run/token (InfluxDB: user:password), or {CURE}"
 
 
 class Far:
@@ -50,14 +49,7 @@ class Far:
             ) from error
         except requests.RequestException as error:
             raise NotYet(f"{where}: {_first_cause(error)}; {self._cure}") from None
-        if answer.ok:
-            return answer
-        told = f"{where} answered {answer.status_code}: {_said(answer)}"
-        if answer.status_code >= 500 or answer.status_code in _LATER:
-            raise NotYet(told, _seconds(answer.headers.get("Retry-After", "")))
-        if answer.status_code in (401, 403):
-            told += f"; give Client(token=...) what is in its run/token (InfluxDB: user:password), or {CURE}"
-        raise Answered(told, answer.status_code)
+        return checked(answer, where, _WHO_ASKS)
 
     def _send(self, method: str, url: str, **request: Any) -> requests.Response:
         """One try more when a kept connection turns out to be closed. Nothing that is asked does harm twice."""
@@ -67,26 +59,6 @@ class Far:
             raise
         except requests.ConnectionError:
             return self._session.request(method, url, **request)
-
-
-class Answered(Refused):
-    """The service said no. status: HTTP's."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-def _said(answer: requests.Response) -> str:
-    try:
-        told = answer.json()
-        return str(told.get("error") or told["message"])[:_SHOWN]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return " ".join(answer.text.split())[:_SHOWN]
-
-
-def _seconds(retry_after: str) -> float:
-    return float(retry_after) if retry_after.isdecimal() else 1.0
 
 
 def _first_cause(error: BaseException) -> str:

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import numpy as np
 
-from atipico.client.far import Answered, Far
+from atipico.answer import Answered
+from atipico.client.far import Far
 from atipico.client.names import Unknown, known
 from atipico.errors import Refused
 from atipico.wire import classify

@@ -9,6 +9,7 @@ from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from atipico import secret, tls
+from atipico.answer import is_local
 from atipico.config import Seconds, Secret, Settings, run_dir
 from atipico.errors import Refused
 from atipico.store_access import Login, StoreAccess, is_url, store_access
@@ -62,8 +63,3 @@ class ClientSettings(Settings):
             raise Refused(
                 f"token file {path}: {error.strerror}; give token= or another ATIPICO_CLIENT_TOKEN_FILE"
             ) from error
-
-
-def is_local(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")

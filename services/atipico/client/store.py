@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from atipico.client.far import Answered, Far
+from atipico.answer import Answered
+from atipico.client.far import Far
 from atipico.client.names import Unknown
 from atipico.errors import NotYet, Refused
 from atipico.wire.influxql import write as to_text

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from stack.faults.listening import Listening
+
 Mode = str  # "pass" | "cut question" | "cut answer" | "busy" | "late"
 BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nbusy\n"
@@ -26,7 +28,7 @@ class Fault(NamedTuple):
     hold_s: float = 30.0
 
 
-class HttpProxy:
+class HttpProxy(Listening):
     """Listens on a port of its own and asks `target` what it is asked, whole messages one after the other.
 
     done: how often a fault befell a question since the last `set`.
@@ -36,10 +38,10 @@ class HttpProxy:
         self._target, self._rng = target, rng
         self._fault: Fault | None = None
         self.done = 0
-        self._ended, self._over = threading.Event(), threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = int(self._listener.getsockname()[1])
-        threading.Thread(target=self._accept, name="proxy", daemon=True).start()
+        self._over = threading.Event()
+        listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = int(listener.getsockname()[1])
+        super().__init__(listener)
 
     def set(self, fault: Fault | None) -> None:
         """From now on questions meet this fault; None: they pass. What is held of the one before is let go."""
@@ -49,18 +51,7 @@ class HttpProxy:
 
     def close(self) -> None:
         self.set(None)
-        self._ended.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while not self._ended.is_set():
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+        super().close()
 
     def _serve(self, client: socket.socket) -> None:
         """Deal with one connection until a side ends it; what goes wrong ends it, as a dead server's would."""
@@ -135,31 +126,15 @@ def _drop(connection: socket.socket) -> None:
     connection.close()
 
 
-class Occupant:
+class Occupant(Listening):
     """Sits on a port that a part wants, and answers "busy", late, or half a head, to whoever asks."""
 
     def __init__(self, port: int, mode: Mode, hold_s: float = 30.0) -> None:
         """Raises OSError while somebody else has the port."""
         self._mode, self._hold_s, self.done = mode, hold_s, 0
-        self._ended = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=64)
-        threading.Thread(target=self._accept, name="occupant", daemon=True).start()
+        super().__init__(socket.create_server(("127.0.0.1", port), backlog=64))
 
-    def close(self) -> None:
-        self._ended.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while not self._ended.is_set():
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._answer, args=(client,), daemon=True).start()
-
-    def _answer(self, client: socket.socket) -> None:
+    def _serve(self, client: socket.socket) -> None:
         client.settimeout(5.0)
         with contextlib.suppress(OSError), client:
             if not client.recv(65536):

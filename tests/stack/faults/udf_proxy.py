@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from atipico.wire.frames import frame
 from atipico.wire.udf_pb2 import Response
+from stack.faults.listening import Listening
 
 TO_AGENT, TO_HOST = "to the agent", "to the host"
 
@@ -23,7 +24,7 @@ class Fault(NamedTuple):
     hold_s: float = 30.0
 
 
-class UdfProxy:
+class UdfProxy(Listening):
     """Listens at `path` and carries bytes to and from the agent at `target`.
 
     done: how often a fault befell somebody since the last `set`.
@@ -33,11 +34,11 @@ class UdfProxy:
         self._target, self._rng, self.path = target, rng, path
         self._fault: Fault | None = None
         self.done = 0
-        self._ended, self._over = threading.Event(), threading.Event()
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen(64)
-        threading.Thread(target=self._accept, name="udf proxy", daemon=True).start()
+        self._over = threading.Event()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        listener.listen(64)
+        super().__init__(listener)
 
     def set(self, fault: Fault | None) -> None:
         """From now on what is said meets this fault; None: it passes. What is held of the one before is let go."""
@@ -47,27 +48,19 @@ class UdfProxy:
 
     def close(self) -> None:
         self.set(None)
-        self._ended.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        super().close()
         self.path.unlink(missing_ok=True)
 
-    def _accept(self) -> None:
-        while not self._ended.is_set():
-            try:
-                host, _ = self._listener.accept()
-            except OSError:
-                return
-            agent = socket.socket(socket.AF_UNIX)
-            try:
-                agent.connect(str(self._target))
-            except OSError:
-                agent.close()
-                host.close()
-                continue
-            for ends in ((host, agent, TO_AGENT), (agent, host, TO_HOST)):
-                threading.Thread(target=self._carry, args=ends, daemon=True).start()
+    def _serve(self, client: socket.socket) -> None:
+        agent = socket.socket(socket.AF_UNIX)
+        try:
+            agent.connect(str(self._target))
+        except OSError:
+            agent.close()
+            client.close()
+            return
+        threading.Thread(target=self._carry, args=(client, agent, TO_AGENT), daemon=True).start()
+        self._carry(agent, client, TO_HOST)
 
     def _carry(self, one: socket.socket, other: socket.socket, way: str) -> None:
         """Carry what one says to the other until either ends; then both ends are told."""

@@ -6,9 +6,9 @@ import time
 
 import structlog
 
+from atipico.answer import Answered
 from atipico.engines.kapacitor.influx import Influx
 from atipico.engines.kapacitor.settings import KapacitorSettings
-from atipico.engines.server import Answered
 from atipico.engines.sweeper.feed import Feed
 from atipico.engines.sweeper.marks import Mark
 from atipico.engines.sweeper.rows import Row, Rows
