@@ -24,7 +24,7 @@ from atipico.learn.stages import Learning
 from atipico.learn.table import Table
 from atipico.learn.tuned import toml_of, tune
 from atipico.learn.tuning import SEARCHERS
-from learning import make_payments
+from learning import Bars, make_payments
 from trained import Remembers
 
 SPACE = {
@@ -313,7 +313,8 @@ def test_the_best_values_become_a_recipe_beside_the_old_one_and_pictures(payment
     file = tmp_path / "learn.toml"
     file.write_text(LEARN)
     said: list[str] = []
-    learning = Learning(file, str(payments), runs=tmp_path / "runs", say=said.append)
+    bars = Bars()
+    learning = Learning(file, str(payments), runs=tmp_path / "runs", say=said.append, bar=bars)
 
     tuned = tune(learning)
 
@@ -328,6 +329,18 @@ def test_the_best_values_become_a_recipe_beside_the_old_one_and_pictures(payment
     assert {path.name for path in tuned.folder.iterdir()} == {"study.sqlite", "search.png", "parameters.png"}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in tuned.folder.glob("*.png"))
     assert f"average precision {tuned.found.best.score:.4f}, num_leaves" in said[-1]
+    assert (bars.seen["trials"].at, bars.seen["trials"].total) == ([0, 0, 1, 2, 3], 3)
+
+
+def test_a_search_that_goes_on_is_as_far_as_all_its_trials(payments, tmp_path):
+    file, bars = tmp_path / "learn.toml", Bars()
+    file.write_text(LEARN.replace("trials = 3", "trials = 1"))
+    tune(Learning(file, str(payments), runs=tmp_path / "runs", say=lambda line: None))
+    file.write_text(LEARN.replace("trials = 3", "trials = 2"))
+
+    tune(Learning(file, str(payments), runs=tmp_path / "runs", say=lambda line: None, bar=bars))
+
+    assert (bars.seen["trials"].at, bars.seen["trials"].total) == ([0, 0, 2], 2)
 
 
 def test_the_command_prints_where_the_tuned_recipe_is_and_that_one_trains(payments, tmp_path):

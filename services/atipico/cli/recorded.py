@@ -32,6 +32,17 @@ From = Annotated[
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="The last day or time (UTC) to tell, itself too.")]
 
 
+@contextmanager
+def said_of(option: str) -> Iterator[None]:
+    """What is refused within is what a person typed there: exit code 2."""
+    from atipico.errors import Refused
+
+    try:
+        yield
+    except Refused as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+
+
 def span_of(since: str | None, until: str | None) -> Span:
     """From the first instant of one day or time to the last of the other. Raises BadParameter for no such time."""
     from atipico.engines.replay import Span

@@ -9,11 +9,49 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atipico.cli.recorded import Data, File, From, Job, Model, To, progress, span_of, told
+from atipico.cli.recorded import Data, File, From, Job, Model, To, progress, said_of, span_of, told
 
 if TYPE_CHECKING:
     from atipico.engines.expected import Difference, Expected
-    from atipico.engines.replay import Out, Summary
+    from atipico.engines.replay import Summary
+
+
+LabelDelay = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION", help="How long after its sample a label is known, such as 7d; the data set's own."
+    ),
+]
+Out = Annotated[Path | None, typer.Option(dir_okay=False, help="A .parquet or .csv: a row a sample.")]
+Expect = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        metavar="FILE.csv",
+        help="Columns id and flagged (true or false): ends with 1 and names the ids that differ.",
+    ),
+]
+Begin = Annotated[
+    Path | None,
+    typer.Option(
+        "--from-checkpoint",
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+        help="Go on behind the rows that were told before it was kept.",
+    ),
+]
+Keep = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint-to",
+        dir_okay=False,
+        metavar="FILE",
+        help="Keep what is remembered behind the last row told, to go on later.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="The summary for programs.")]
 
 
 def replay(
@@ -23,42 +61,12 @@ def replay(
     dataset: Data = None,
     since: From = None,
     until: To = None,
-    label_delay: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DURATION", help="How long after its sample a label is known, such as 7d; the data set's own."
-        ),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(dir_okay=False, help="A .parquet or .csv: a row a sample.")] = None,
-    expect: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            metavar="FILE.csv",
-            help="Columns id and flagged (true or false): ends with 1 and names the ids that differ.",
-        ),
-    ] = None,
-    begin: Annotated[
-        Path | None,
-        typer.Option(
-            "--from-checkpoint",
-            exists=True,
-            dir_okay=False,
-            metavar="FILE",
-            help="Go on behind the rows that were told before it was kept.",
-        ),
-    ] = None,
-    keep: Annotated[
-        Path | None,
-        typer.Option(
-            "--checkpoint-to",
-            dir_okay=False,
-            metavar="FILE",
-            help="Keep what is remembered behind the last row told, to go on later.",
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The summary for programs.")] = False,
+    label_delay: LabelDelay = None,
+    out: Out = None,
+    expect: Expect = None,
+    begin: Begin = None,
+    keep: Keep = None,
+    as_json: AsJson = False,
 ) -> None:
     """Replay a recorded file as if it were live, labels when due."""
     if model is None and job is None:
@@ -66,19 +74,23 @@ def replay(
     if out is None and expect is None and keep is None:
         raise typer.BadParameter("where to? --out scores.parquet, or --expect with what must be flagged")
     span = span_of(since, until)
-    expected = _expected(expect)
+    from atipico.config import nanoseconds
     from atipico.engines import replay as engine
     from atipico.engines.choose import find_job, model_of
+    from atipico.engines.expected import Expected
     from atipico.engines.replay_point import Point
     from atipico.engines.results import Results
     from atipico.sources.file import File as Source
 
-    delay = _delay(label_delay)
+    with said_of("--expect"):
+        expected = Expected(expect) if expect else None
+    with said_of("--label-delay"):
+        delay = nanoseconds(label_delay) if label_delay is not None else None
     chosen = find_job(job, model)
     loaded = model_of(chosen, model)
     source = Source(str(file), dataset)
     point = Point.load(begin) if begin else None
-    outs: list[Out] = [expected] if expected else []
+    outs: list[engine.Out] = [expected] if expected else []
     with ExitStack() as stack:
         if out:
             outs.append(stack.enter_context(Results(out, source.id_column or "row")))
@@ -91,26 +103,6 @@ def replay(
     _tell(done, out, expected, differ, as_json)
     if differ:
         raise typer.Exit(1)
-
-
-def _expected(path: Path | None) -> Expected | None:
-    from atipico.engines.expected import Expected
-    from atipico.errors import Refused
-
-    try:
-        return Expected(path) if path else None
-    except Refused as error:
-        raise typer.BadParameter(str(error), param_hint="--expect") from error
-
-
-def _delay(text: str | None) -> int | None:
-    from atipico.config import nanoseconds
-    from atipico.errors import Refused
-
-    try:
-        return None if text is None else nanoseconds(text)
-    except Refused as error:
-        raise typer.BadParameter(str(error), param_hint="--label-delay") from error
 
 
 def _tell(done: Summary, out: Path | None, expected: Expected | None, differ: list[Difference], as_json: bool) -> None:

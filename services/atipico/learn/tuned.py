@@ -30,10 +30,15 @@ def tune(learning: Learning) -> Tuned:
     recipe, table = learning.recipe, learning.table()
     folder = learning.runs / recipe.name / f"tune-{recipe.train.tune.kind}"
     folder.mkdir(parents=True, exist_ok=True)
+    done = 0  # trials; those of an earlier search count when the first of this one ends
     with learning.bar("trials") as step:
+        step(0, recipe.train.tune.trials)
 
         def tell(trial: Trial, best: Trial | None) -> None:
-            step(1, recipe.train.tune.trials)
+            nonlocal done
+            now = max(done, trial.number + 1)
+            step(now - done)
+            done = now
             if trial is best:
                 learning.say(f"  trial {trial.number}: average precision {trial.score:.4f}, {_shown(trial)}")
 
