@@ -157,7 +157,8 @@ def test_no_more_than_is_allowed_is_taken(far, tmp_path):
 def test_what_is_not_there_is_refused_and_who_does_not_answer_is_waited_for(far, tmp_path):
     with pytest.raises(Refused, match="answered 404"):
         get(asked(far, url=f"{far.url}/other.csv"), tmp_path)
-    with pytest.raises(NotYet, match=r"is this machine online\?.*\nor get it by hand: put it there as .*, or give it with --data"):
+    by_hand = r"is this machine online\?.*\nor get it by hand: put it there as .*, or give it with --data"
+    with pytest.raises(NotYet, match=by_hand):
         get(asked(far, url="http://127.0.0.1:9/data.csv"), tmp_path)
 
 
