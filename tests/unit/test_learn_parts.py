@@ -161,8 +161,10 @@ def test_alerts_of_an_hour_are_told_for_a_day_and_a_day_s_budget_is_shared_by_it
 @pytest.mark.parametrize(
     ("parts", "told"),
     [
-        ({"period": "5h"}, "must be a day, or go into one without a rest"),
-        ({"period": "2d"}, "must be a day, or go into one without a rest"),
+        ({"period": "5h"}, "must be a day, or a part of one that days are made of"),
+        ({"period": "2d"}, "must be a day, or a part of one that days are made of"),
+        ({"period": "0s"}, "must be a day, or a part of one that days are made of"),
+        ({"period": "1ms"}, "must be a day, or a part of one that days are made of"),
         ({"test": {"span": "12h"}}, "test.span = .12h. is no whole number of periods of 1d"),
         ({"test": {"span": "0d"}}, "test.span = .0d. is no whole number of periods"),
         (

@@ -16,6 +16,8 @@ from atipico.learn.methods import Between, Choices, EnsembleRecipe, Imbalance, P
 from atipico.learn.places import Get, SimulatedWorld, Track
 from atipico.registry.manifest import NAME
 
+_SHORTEST = 60 * 10**9  # of periods, ns: what is told of each is worked out one by one
+
 
 class Training(Part):
     """Which rows train. Earlier ones always fill the histories that features look at.
@@ -135,20 +137,22 @@ class Recipe(Part):
 
     @model_validator(mode="after")
     def _whole_periods(self) -> Recipe:
-        if DAY % self.length:
-            raise ValueError(f'period = "{self.period}" must be a day, or go into one without a rest, such as 6h')
+        if not _SHORTEST <= self.length <= DAY or DAY % self.length:
+            raise ValueError(
+                f'period = "{self.period}" must be a day, or a part of one that days are made of, such as 6h'
+            )
         train, test = self.train, self.test
-        spans = {f"train.{name}": getattr(train, name) for name in ("window", "known_over", "half_life")}
-        spans |= {
-            "train.ensemble.span": train.ensemble.span,
-            "test.span": test.span,
-            "test.known_over": test.known_over,
-        }
+        spans = {f"train.{name}": getattr(train, name) for name in ("warm_up", "window", "known_over", "half_life")}
+        spans |= {"train.ensemble.span": train.ensemble.span}
+        spans |= {"test.span": test.span, "test.known_over": test.known_over}
         for name, span in spans.items():
-            if span is not None and (nanoseconds(span) % self.length or not nanoseconds(span)):
+            none = span is None or (name == "train.warm_up" and not nanoseconds(span))
+            if not none and (nanoseconds(span) % self.length or not nanoseconds(span)):
                 raise ValueError(f'{name} = "{span}" is no whole number of periods of {self.period}')
-        if nanoseconds(train.warm_up) % self.length:
-            raise ValueError(f'train.warm_up = "{train.warm_up}" is no whole number of periods of {self.period}')
+        return self
+
+    @model_validator(mode="after")
+    def _an_alert_in_each_period(self) -> Recipe:
         budget = self.threshold.alerts_per_day
         if budget is not None and budget * self.length < DAY:
             raise ValueError(
