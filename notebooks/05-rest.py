@@ -244,7 +244,7 @@ print(answer.status_code, answer.json()["error"])
 # %%
 QUERY = 'SELECT mean("celsius"), min("celsius"), max("celsius") FROM "pump5" WHERE time > now() - 1h GROUP BY time(30s)'
 asked = {"db": DATABASE, "q": f"{QUERY} fill(none)", "epoch": "s"}
-print(http.get(f"{STORE}/query", params=asked, headers={"Accept": "text/csv"}).text[:130])
+print(*http.get(f"{STORE}/query", params=asked, headers={"Accept": "text/csv"}).text.splitlines()[:3], sep="\n")
 series = http.get(f"{STORE}/query", params=asked).json()["results"][0]["series"][0]
 halves = pd.DataFrame(series["values"], columns=series["columns"])
 _, axes = plt.subplots(figsize=(10, 3), layout="constrained")
