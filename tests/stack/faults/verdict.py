@@ -81,6 +81,8 @@ def differs(row: list, expected: Expected) -> str:
     score, threshold, anomalous, scored, why = row
     if not scored:
         return f"not scored: {why}"
+    if None in (score, threshold, anomalous):  # an InfluxDB shows a row field by field while it is written
+        return f"half written: {row}"
     if not near(score, expected.score) or not near(threshold, expected.threshold):
         return f"{score} at threshold {threshold}, {expected.score} at {expected.threshold} undisturbed"
     if anomalous != expected.anomalous and not near(expected.score, expected.threshold):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -11,6 +12,11 @@ from atipico.stream.outcomes import OutcomeLines
 from atipico.wire import lines
 from atipico.wire.points import GroupOf, PointWriter, series_of
 from atipico.wire.sample import JOB_TAG, SOURCE_TAG, Sample
+
+_WRITTEN_S, _TIMES = (
+    0.1,
+    10,
+)  # for so long at most InfluxDB is at a row, where it has a core to do it; how often is looked
 
 
 class Row(NamedTuple):
@@ -64,7 +70,7 @@ class Rows:
 
     def times(self, begin: int, end: int) -> Iterator[int]:
         """Those of the samples alone."""
-        return (row[0] for series in self._series(self._job.stream, begin, end) for row in series["values"])
+        return (row[0] for series in self._shown(self._job.stream, begin, end) for row in series["values"])
 
     def told(self, begin: int, end: int) -> set[tuple[int, str]]:
         """Time and head of the outcomes that there are."""
@@ -80,7 +86,21 @@ class Rows:
         }
 
     def _series(self, stream: str, begin: int, end: int) -> list[dict[str, Any]]:
-        """What InfluxDB has of a measurement, by series, each in the order of its time."""
+        """What InfluxDB has of a measurement, by series, each in the order of its time.
+
+        It shows a row field by field while it is written: where some lack a field it looks again, until they stay so.
+        """
+        shown = self._shown(stream, begin, end)
+        for _ in range(_TIMES):
+            if not _lacks(shown):
+                break
+            time.sleep(_WRITTEN_S)
+            before, shown = shown, self._shown(stream, begin, end)
+            if shown == before:
+                break
+        return shown
+
+    def _shown(self, stream: str, begin: int, end: int) -> list[dict[str, Any]]:
         source = measurement(self._job.database, self._policy, stream)
         return self._influx.select(
             f"SELECT *::field FROM {source} WHERE time >= {begin} AND time < {end} GROUP BY *"  # noqa: S608
@@ -90,14 +110,14 @@ class Rows:
         for series in self._series(stream, begin, end):
             names, tags = series["columns"][1:], _tags(series)
             whole = [name for name in names if self._type(stream, name) == "float"]
-            for time, *values in series["values"]:
+            for at, *values in series["values"]:
                 fields: dict[str, Any] = {
                     name: value for name, value in zip(names, values, strict=True) if value is not None
                 }
                 for name in whole:  # JSON does not tell 3.0 from 3
                     if name in fields:
                         fields[name] = float(fields[name])
-                yield Sample(stream, tags, fields, time)
+                yield Sample(stream, tags, fields, at)
 
     def _type(self, stream: str, field: str) -> str:
         if field not in self._types.get(stream, {}):
@@ -108,6 +128,11 @@ class Rows:
 def outcomes_of(job: Job) -> str:
     """Which rows of the measurement of its outcomes are a job's, as InfluxQL asks it."""
     return f"{quoted(JOB_TAG)} = {text(job.name)} AND {quoted(SOURCE_TAG)} = {text(job.stream)}"
+
+
+def _lacks(shown: list[dict[str, Any]]) -> bool:
+    """Whether a row does not have all fields of its measurement."""
+    return any(None in row for series in shown for row in series["values"])
 
 
 def _tags(series: dict[str, Any]) -> dict[str, str]:
