@@ -36,7 +36,7 @@ class _Reader:
     def __init__(self, graph: Any) -> None:
         self._made: Mapping[str, Any] = {node.output[0]: node for node in graph.node}
         self._numbers = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
-        self._columns = graph.input[0].type.tensor_type.shape.dim[1].dim_value
+        self._input = graph.input[0]
 
     def read(self) -> Read:
         end = self._node(SCORE, "Identity", "Sum", "Sigmoid", "Add")
@@ -68,9 +68,10 @@ class _Reader:
         if node.op_type == "Sum":
             parts, shares = self._weighted(node.input)
             return Weighted(SCORE, [self._term(part) for part in parts], shares)
-        if node.op_type == "Sigmoid" and self._made[node.input[0]].op_type == "Sum":
-            return Through(SCORE, self._stacked(self._made[node.input[0]]), sigmoid)
-        return self._member(node)
+        if node.op_type != "Sigmoid":
+            return self._forest(node)
+        inner = self._node(node.input[0], "Sum", "Add", "Mul")
+        return Through(SCORE, self._stacked(inner) if inner.op_type == "Sum" else self._of_log_odds(inner), sigmoid)
 
     def _stacked(self, node: Any) -> Weighted:
         """The line that a stacking makes of the log-odds of its members."""
@@ -94,15 +95,15 @@ class _Reader:
         weighted = [self._node(name, "Mul").input for name in names]
         return [part for part, _ in weighted], [self._number(share) for _, share in weighted]
 
-    def _member(self, node: Any) -> Term:
+    def _forest(self, node: Any) -> Term:
+        """A forest, or an isolation forest."""
         if node.op_type == "Div":
             return self._of_trees("probability", node.input[0], 1 / self._number(node.input[1]))
-        if node.op_type == "Pow":
-            sums, scale = self._node(node.input[1], "Mul").input
-            return Through(SCORE, self._of_trees("log2 of the strangeness", sums, self._number(scale)), np.exp2)
-        return Through(SCORE, self._of_log_odds(self._node(node.input[0], "Add", "Mul")), sigmoid)
+        sums, scale = self._node(node.input[1], "Mul").input
+        return Through(SCORE, self._of_trees("log2 of the strangeness", sums, self._number(scale)), np.exp2)
 
     def _of_log_odds(self, inner: Any) -> Margin:
+        """A boosting, or a line."""
         before, number = inner.input
         if inner.op_type == "Mul":
             return self._of_trees(LOG_ODDS, before, self._number(number))
@@ -129,8 +130,8 @@ class _Reader:
         node = self._node(name, "TreeEnsemble")
         if node.input[0] != ROWS:
             raise ValueError("its trees take rows that were changed before")
-        trees = trees_of(node)
-        return Margin(unit, scale, offset, trees, [leaves_of(tree, self._columns) for tree in trees], None)
+        trees, columns = trees_of(node), self._input.type.tensor_type.shape.dim[1].dim_value
+        return Margin(unit, scale, offset, trees, [leaves_of(tree, columns) for tree in trees], None)
 
     def _number(self, name: str) -> float:
         return float(np.ravel(self._numbers[name])[0])
