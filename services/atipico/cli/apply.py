@@ -27,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def plan(file: File, as_json: AsJson = False) -> None:
-    """Tell what `apply` would change on InfluxDB and Kapacitor; change nothing."""
+    """Tell what `apply` would change on InfluxDB and Kapacitor. It changes nothing."""
     from atipico.engines.kapacitor.engine import Engine, files_in
 
     engine = Engine()

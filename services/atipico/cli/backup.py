@@ -12,7 +12,10 @@ def backup(
     file: Annotated[Path, typer.Argument(dir_okay=False, help="The new file, such as monday.tar.gz.")],
     secrets: Annotated[bool, typer.Option("--secrets", help="The token too; keep the file as safe as that.")] = False,
 ) -> None:
-    """Write samples, scores, what jobs know, models and jobs to one file, also while all runs."""
+    """Write all that a run has to one file, also while it runs.
+
+    That is samples, scores, what jobs know, models and jobs.
+    """
     from atipico.engines.backup.take import backup as take
 
     taken = take(file.resolve(), secrets=secrets)
@@ -23,7 +26,7 @@ def restore(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What `atipico backup` wrote.")],
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
 ) -> None:
-    """Make an empty run folder what it was when the backup was taken; `up` then goes on from there."""
+    """Make an empty run folder what it was at a backup. `up` then goes on from there."""
     from atipico.config import run_dir
     from atipico.engines.backup.restore import restore as put_back
 

@@ -25,7 +25,7 @@ def push(
     influx: Annotated[str, typer.Option(help="Where Grafana finds the store.")] = "http://127.0.0.1:8086",
     database: Annotated[str, typer.Option(help="The database of samples and scores.")] = "atipico",
 ) -> None:
-    """Make the data source Atipico unless it is there, and put the dashboards beside it, over older ones."""
+    """Put the dashboards into a Grafana, over older ones. The data source Atipico is made unless it is there."""
     from atipico.engines.grafana.push import push as push_to
     from atipico.store_access import store_access
 

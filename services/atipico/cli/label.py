@@ -84,7 +84,7 @@ def list_labels(
     last: Annotated[str, typer.Option(metavar="DURATION", help="Told in the last such while.")] = "1h",
     as_json: AsJson = False,
 ) -> None:
-    """Show what was told, the oldest first, and by whom: a person, a file or time."""
+    """Show what was told, and by whom. The oldest first; by a person, a file or time."""
     from atipico.client import Client
 
     rows = Client().label_rows(stream, last)

@@ -14,7 +14,7 @@ def logs(
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Stay and show what comes.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many lines of the past.")] = 50,
 ) -> None:
-    """Show the parts' logs: in words on a terminal, as they are (JSON) elsewhere."""
+    """Show the parts' logs. In words on a terminal, as they are (JSON) elsewhere."""
     from atipico.config import run_dir
     from atipico.engines.embedded.logs import chosen, tail
     from atipico.engines.embedded.logs import follow as come

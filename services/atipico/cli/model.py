@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Models: make the reference ones, see what is there, serve the newest.", no_args_is_help=True)
+app = typer.Typer(help="Models: make, list, serve the newest.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
@@ -35,7 +35,7 @@ def list_models(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Every model and version, and whether it gives its golden scores here and now."""
+    """Show every model and version. Whether each gives its golden scores here and now is told, too."""
     import orjson
 
     from atipico.config import home
@@ -57,7 +57,7 @@ def list_models(
 
 @app.command()
 def reload() -> None:
-    """Have the running classifier serve the newest versions; no sample waits for it."""
+    """Have the running classifier serve the newest versions. No sample waits for it."""
     from atipico.engines.embedded.reload import reload as read_again
 
     for name, served in sorted(read_again().items()):

@@ -63,7 +63,7 @@ def host() -> None:
 
 
 def sweeper() -> None:
-    """See to it on the real servers that every sample has its outcome."""
+    """See to it on real servers that every sample has its outcome."""
     from atipico.engines.sweeper.app import run
 
     run()
@@ -93,7 +93,7 @@ def page(port: Port = None, host: Host = None) -> None:
 
 
 def lab(port: Port = None) -> None:
-    """JupyterLab on the notebooks, with the package at hand; loopback only."""
+    """JupyterLab on the notebooks, with the package at hand. Loopback only."""
     from atipico.lab.app import run
 
     run(port=port)
