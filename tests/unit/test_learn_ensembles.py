@@ -87,6 +87,20 @@ def test_what_a_run_tells_of_a_part_makes_it_again(part):
 
 
 @pytest.mark.parametrize("kind", combine.CALIBRATIONS)
+def test_no_two_scores_become_one_by_calibration_so_that_a_budget_can_be_kept(kind):
+    known, label = samples()
+    score = np.unique(1 / (1 + np.exp(-3 * known[:, 0])))
+    calibration = combine.CALIBRATIONS[kind].learn(1 / (1 + np.exp(-3 * known[:, 0])), label)
+
+    calibrated = calibration(score)
+
+    apart = np.diff(score) > 1e-9
+    assert (np.diff(calibrated)[apart] > 0).all()
+    assert calibrated.min() >= 0
+    assert calibrated.max() <= 1
+
+
+@pytest.mark.parametrize("kind", combine.CALIBRATIONS)
 def test_calibration_makes_probabilities_of_the_scores_of_balanced_rows(kind):
     rows = table()
     balanced = {"imbalance": {"kind": "random_under"}}

@@ -10,6 +10,7 @@ from atipico.errors import Refused
 from atipico.learn.graph import Graph
 
 CLOSEST = 1e-6  # to 0, to 1, and of two knots: what is nearer would hang on the last bits of a score
+_RISE = 1e-3  # of an isotonic line where it would be flat
 
 
 class Stacking(NamedTuple):
@@ -55,7 +56,10 @@ class Sigmoid(NamedTuple):
 
 
 class Isotonic(NamedTuple):
-    """The best line that never falls, through knots. Zadrozny, Elkan, KDD 2002."""
+    """The best line that never falls, through knots. Zadrozny, Elkan, KDD 2002.
+
+    It rises a little everywhere, from 0 to 1: on a step all scores would be one, and no threshold between them.
+    """
 
     at: tuple[float, ...]
     value: tuple[float, ...]
@@ -71,7 +75,9 @@ class Isotonic(NamedTuple):
         for knot in range(1, len(at)):
             if at[knot] - at[kept[-1]] > CLOSEST:
                 kept.append(knot)
-        return cls(tuple(at[kept].tolist()), tuple(value[kept].tolist()))
+        ends = [*([0.0] if at[0] > CLOSEST else []), *at[kept], *([1.0] if at[kept[-1]] < 1 - CLOSEST else [])]
+        rising = (1 - _RISE) * np.interp(ends, at[kept], value[kept]) + _RISE * np.array(ends)
+        return cls(tuple(map(float, ends)), tuple(rising.tolist()))
 
     def __call__(self, score: np.ndarray) -> np.ndarray:
         found: np.ndarray = np.interp(score, self.at, self.value)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from atipico.errors import Refused
-from atipico.learn import estimators, imbalance, threshold
+from atipico.learn import estimators, imbalance, quality, threshold
 from atipico.learn.calendar import DAY, Span
 from atipico.learn.combine import CALIBRATIONS, Stacking
 from atipico.learn.ensembles import Ensemble, Member
@@ -122,7 +122,7 @@ def threshold_of(
     made, wanted = fitted.split, recipe.threshold
     gap = made.gap._replace(stop=min(made.gap.stop, table.span.stop))
     if wanted.alerts_per_day is not None and gap.start < gap.stop:
-        return _judged(recipe, table, fitted, gap), str(gap)
+        return _judged(recipe, table, fitted, gap, say), str(gap)
     span, kept = _end_of(made.train, recipe, recipe.test.span)
     try:
         earlier = before(recipe, table, made, kept + (waits(table) if wanted.cost is not None else 0))
@@ -130,14 +130,17 @@ def threshold_of(
         raise Refused(f"no threshold: it needs {span}, which then does not train: {error}") from error
     told = f"{span}, trained on {earlier.train}"
     say(f"  for the threshold, on {told}")
-    return _judged(recipe, table, fit(recipe, table, earlier, members, say), span), told
+    return _judged(recipe, table, fit(recipe, table, earlier, members, say), span, say), told
 
 
-def _judged(recipe: Recipe, table: Table, fitted: Fitted, span: Span) -> float:
+def _judged(recipe: Recipe, table: Table, fitted: Fitted, span: Span, say: Say) -> float:
     rows = np.flatnonzero(span.has(table.period) & table.scorable)
     scores, _ = fitted.ensemble.scores(table.values[rows])
     if (cost := recipe.threshold.cost) is None:
         most = (recipe.threshold.alerts_per_day or 0) * recipe.length // DAY
-        return threshold.by_budget(scores, table.period[rows], most)
+        found = threshold.by_budget(scores, table.period[rows], most)
+        if (many := max(quality.alerts(scores, table.period[rows], found), default=0)) > most:
+            say(f"warning: {many} samples of one period have the score 1, of {most} that may raise an alert")
+        return found
     known = table.label[rows] >= 0
     return threshold.by_cost(scores[known], table.label[rows][known], cost.missed, cost.false_alert)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from atipico.errors import Refused
 from atipico.learn import estimators
+from atipico.learn.extra import needed
 from atipico.learn.judge import tried
 from atipico.learn.kinds import threads
 from atipico.learn.recipe import Recipe
@@ -62,12 +63,9 @@ def search(recipe: Recipe, table: Table, file: Path, tell: Tell = lambda trial, 
     """
     told, space, folds = recipe.train.tune, space_of(recipe), folds_of(recipe, table)
     estimators.members_of(with_values(recipe, lowest(space)))  # refuses an unknown parameter before anything is tried
-    try:
-        searcher = SEARCHERS[told.kind](
-            file, _question(recipe, table), space, given(recipe, space), told.seed, told.prune
-        )
-    except ImportError as error:
-        raise Refused(f"train.tune needs {error.name}; pip install 'atipico[learn]'") from error
+    question, known = _question(recipe, table), given(recipe, space)
+    with needed("train.tune"):
+        searcher = SEARCHERS[told.kind](file, question, space, known, told.seed, told.prune)
     _Search(recipe, table, folds, searcher, tell).run()
     trials = searcher.trials()
     best = best_of(trials)
