@@ -192,7 +192,8 @@ pd.DataFrame(rows).T.round(4)
 # %%
 _, axes = plt.subplots(figsize=(10, 3), layout="constrained")
 shown = pd.DataFrame(rows).T
-axes.barh(shown.index, shown["test"], xerr=shown["± over periods"].astype(float), color=["lightgrey", "C0", "C1"], capsize=4)
+spread = shown["± over periods"].astype(float)
+axes.barh(shown.index, shown["test"], xerr=spread, color=["lightgrey", "C0", "C1"], capsize=4)
 axes.plot(shown["folds"], shown.index, "D", color="black", label="what the search believed")
 axes.set(xlabel="average precision on the test, ± its standard deviation over periods", title="Does it hold?")
 axes.invert_yaxis()
@@ -205,9 +206,9 @@ legend = axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 #   take. The test lies behind all folds.
 # - One declaration served both libraries. They use the same idea and find much the same; Optuna saves time by
 #   leaving bad trials early.
-# - Compare the gain with the bar of its spread over periods (days, where the recipe names none): a difference smaller than that is no finding. How much
-#   tuning brought on card fraud, over three weeks, is in `docs/numbers.md`, beside what resampling and ensembles
-#   brought.
+# - Compare the gain with the bar of its spread over periods (days, where the recipe names none): a difference smaller
+#   than that is no finding. How much tuning brought on card fraud, over three weeks, is in `docs/numbers.md`, beside
+#   what resampling and ensembles brought.
 # - `atipico learn tune` writes the best values into a recipe beside the old one, `learn.tuned.toml`: train that
 #   next.
 #

@@ -46,9 +46,7 @@ course = material(WORK)
 TREES = 10 if course.small else 60
 learning = Learning(course.recipe, str(course.data), runs=WORK, say=lambda line: None)
 table = learning.table()
-recipe = changed(
-    learning.recipe, train={"usual_share": min(0.5, 40_000 / len(table.label))}, test={"spans": 1}
-)
+recipe = changed(learning.recipe, train={"usual_share": min(0.5, 40_000 / len(table.label))}, test={"spans": 1})
 made = split(recipe, table)
 course.told, f"trained on {made.train}, judged on {made.test}"
 
@@ -168,7 +166,8 @@ slopes = zip(("LightGBM", "forest", "line"), fitted["stacking"].stacking.slopes,
 print("stacking:", ", ".join(f"{slope:.2f} x {name}" for name, slope in slopes))
 shown = pd.DataFrame(results).T
 _, axes = plt.subplots(figsize=(10, 4.5), layout="constrained")
-axes.barh(shown.index, shown["average precision"], xerr=shown["± over periods"].astype(float), color="tab:blue", alpha=0.7, capsize=3)
+spread = shown["± over periods"].astype(float)
+axes.barh(shown.index, shown["average precision"], xerr=spread, color="tab:blue", alpha=0.7, capsize=3)
 axes.invert_yaxis()
 text = axes.set(xlabel="average precision, ± its standard deviation over periods", title="On the same days")
 
