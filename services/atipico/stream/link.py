@@ -29,7 +29,8 @@ class Link:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout_s)
         try:
-            self._socket.connect(str(path))
+            with waiting():
+                self._socket.connect(str(path))
         except OSError as error:
             self._socket.close()
             raise NotYet(f"agent at {path}: {error.strerror or error}; is it up?") from error
@@ -137,7 +138,7 @@ class Link:
 
     def _send_bytes(self, data: bytes) -> None:
         try:
-            with self._sending:  # one frame behind the other, whoever sends it
+            with waiting(), self._sending:  # one frame behind the other, whoever sends it
                 self._socket.sendall(data)
         except OSError as error:
             raise NotYet(f"agent at {self._path}: {error.strerror or error}") from error
