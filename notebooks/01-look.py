@@ -220,7 +220,8 @@ pd.Series(
 # The credit-card set of Dal Pozzolo and others (two days of 2013, 284,807 payments, 492 frauds) is what most texts use.
 # Put its `creditcard.csv` into `data/creditcard/`, or let `atipico learn get -f data/creditcard/learn.toml` fetch it
 # from OpenML, and this course runs on it, all four notebooks, as it stands. Its features came ready made (V1 to V28,
-# without names), so there is little to engineer, and no card or terminal to look back on. That is why the course was
+# without names), so there is little to engineer, and no card or terminal to look back on; on which day and at what
+# hour its clock began it does not tell either, so dates are ours. That is why the course was
 # written on other data, and `ATIPICO_COURSE=payments` brings it back to them.
 
 # %% [markdown]

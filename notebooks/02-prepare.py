@@ -55,7 +55,7 @@ course.told
 # resampling either.
 
 # %%
-share = min(1.0, 40_000 / len(table.label))  # of the honest ones, which weigh the more: minutes and no hours
+share = min(1.0, 75_000 / len(table.label))  # of the honest ones, which weigh the more: minutes and no hours
 one = [{"kind": "lightgbm", "n_estimators": 40 if course.small else 150, "num_leaves": 15, "learning_rate": 0.05}]
 recipe = changed(learning.recipe, train={"usual_share": share}, test={"spans": 1}, estimator=one)
 made = split(recipe, table)
@@ -93,7 +93,8 @@ x, y = sorted(alone, key=lambda at: -abs(alone[at] - 0.5))[:2]
 def two(of: Shown, most: int = 6000) -> Shown:
     """Two features of some rows, on a scale that the eye can follow."""
     rng = np.random.default_rng(1)
-    keep = rng.random(len(of.label)) < np.where(of.label == 1, most / 4, most) / len(of.label)
+    frauds = of.label == 1
+    keep = rng.random(len(frauds)) < np.where(frauds, most / 4 / frauds.sum(), most / (~frauds).sum())
     values = of.rows[keep][:, [x, y]]
     return Shown(np.sign(values) * np.log1p(np.abs(values)), of.label[keep], None)
 
@@ -177,7 +178,7 @@ plt.show()
 # ## 5. What leaks
 #
 # The most frequent mistake of all: resample first, separate then. A fraud and its copy, or what SMOTE made of it,
-# land on both sides. The model need only recognise it. We do just that, on purpose, for the test and three earlier ones:
+# land on both sides. The model need only recognise it. We do just that on purpose, for the test and three before it:
 
 # %%
 EARLIER = [number * recipe.periods(recipe.test.span) for number in range(4)]  # each with a training of its own

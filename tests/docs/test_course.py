@@ -12,6 +12,7 @@ import nbclient
 import pytest
 
 from atipico.config import home
+from atipico.errors import Refused
 from atipico.lab.export import to_pdf
 from atipico.learn.course import COURSE, material
 from atipico.learn.recipe import changed, read_recipe
@@ -100,6 +101,13 @@ def test_the_course_is_on_what_somebody_put_there_and_small_where_it_is_asked_fo
     assert material(tmp_path).data == own
     monkeypatch.setenv(COURSE, "small transactions")
     assert (material(tmp_path).data, material(tmp_path).small) == (there, True)
+    monkeypatch.setenv(COURSE, "creditcrd")
+    with pytest.raises(Refused, match="no data called 'creditcrd'; did you mean 'creditcard'"):
+        material(tmp_path)
+    own.unlink()
+    monkeypatch.setenv(COURSE, "creditcard")
+    with pytest.raises(Refused, match=r"asks for creditcard, and there is no .*creditcard\.csv"):
+        material(tmp_path)
 
 
 def test_a_changed_recipe_keeps_all_that_was_not_named():

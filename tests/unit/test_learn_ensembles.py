@@ -153,6 +153,8 @@ def test_too_few_days_to_learn_it_from_are_refused_with_the_cure():
         fit.fit(of, table(), MADE, members_of(of), lambda line: None)
     with pytest.raises(Refused, match="20 samples, 0 of them anomalies, to learn from"):
         Sigmoid.learn(np.linspace(0, 1, 20), np.zeros(20))
+    with pytest.raises(Refused, match="anomalies score no higher than others"):
+        Sigmoid.learn(np.linspace(0, 1, 20), np.arange(20) < 8)
 
 
 def test_knots_are_never_so_close_that_the_last_bits_of_a_score_decide():

@@ -15,7 +15,7 @@ from atipico.learn.calendar import DAY, Span
 from atipico.learn.ensembles import Ensemble
 from atipico.learn.kinds import KINDS
 from atipico.learn.plots import importance
-from atipico.learn.recipe import Recipe
+from atipico.learn.recipe import EstimatorRecipe, Recipe
 from atipico.learn.split import Split, judged, known_keys, split, trains
 from atipico.learn.table import Table
 
@@ -150,9 +150,11 @@ def test_a_label_that_comes_after_half_a_period_is_waited_for_a_whole_one():
 def test_alerts_of_an_hour_are_told_for_a_day_and_a_day_s_budget_is_shared_by_its_hours():
     scores, hour = np.repeat([0.9, 0.1], 12), np.tile(np.arange(4), 6)
 
-    told = quality.figures(scores, np.zeros(24), hour, HOUR, None, 1, 0.5)
+    told = quality.figures(scores, np.zeros(24), hour, Span(0, 8, HOUR), None, 1, 0.5)
 
-    assert told["by_period"]["alerts_per_day"] == [3 * 24] * 4
+    assert told["by_period"]["alerts_per_day"] == [3 * 24] * 4 + [0] * 4  # also of hours in which nothing came
+    assert told["alerts_per_day"] == 12 * 24 / 8
+    assert told["by_period"]["precision_at_k"] == [0.0] * 4 + [None] * 4
     with pytest.raises(ValidationError, match="alerts_per_day = 23 is less than one in each 1h"):
         recipe(period="1h", threshold={"alerts_per_day": 23}, test={"span": "6h"})
     assert recipe(period="1h", threshold={"alerts_per_day": 24}, test={"span": "6h"})
@@ -176,6 +178,50 @@ def test_alerts_of_an_hour_are_told_for_a_day_and_a_day_s_budget_is_shared_by_it
 def test_spans_that_are_no_whole_periods_are_refused(parts, told):
     with pytest.raises(ValidationError, match=told):
         recipe(**parts)
+
+
+def test_a_last_period_of_which_little_is_there_is_not_judged():
+    rows = table()
+    until = rows.time < 39 * DAY + DAY // 5
+    short = rows._replace(**{name: getattr(rows, name)[until] for name in ("time", "period", "label", "values")})
+
+    assert split(recipe(), rows).test == Span(33, 40)
+    assert split(recipe(), short).test == Span(32, 39)
+
+
+@pytest.mark.parametrize("delay", [0, HOUR, DAY, DAY + HOUR])
+def test_a_key_that_had_an_anomaly_on_the_training_s_last_day_is_not_judged(delay):
+    """given a card with one anomaly, at ten on the last day that trains"""
+    time = np.array([10, 100, 19 * 24 + 10, 22 * 24 + 5]) * HOUR
+    label = np.array([0, 0, 1, 0], dtype=np.int8)
+    card = {"card": np.zeros(4, dtype=np.int64)}
+    rows = Table(time, time // DAY, label, card, ("x",), np.zeros((4, 1)), None, Span(0, 30), delay, "shape")
+    of = recipe(train={"to": "1970-01-20"}, test={"key": "card", "known_over": "1d"})
+
+    assert not judged(of, rows, split(of, rows)).any()
+    assert judged(recipe(train={"to": "1970-01-20"}), rows, split(of, rows)).sum() == 1  # the control
+
+
+def test_a_budget_is_not_found_on_a_gap_of_an_hour_at_night():
+    """given days on which ten times as much comes as in the night, and labels that come after an hour"""
+    rng = np.random.default_rng(0)
+    time = np.sort(np.concatenate([rng.integers(8 * HOUR, 20 * HOUR, 200) + day * DAY for day in range(6)]))
+    time = np.concatenate([time, 6 * DAY + np.arange(0, DAY, HOUR)])
+    values = rng.normal(size=(len(time), 1))
+    label = (values[:, 0] + rng.normal(size=len(time)) > 2).astype(np.int8)
+    rows = Table(time, time // HOUR, label, {}, ("x",), values, None, Span(0, 7 * 24, HOUR), HOUR, "shape")
+    of = recipe(period="1h", train={"to": "1970-01-05"}, test={"span": "24h"}, threshold={"alerts_per_day": 48})
+    of = of.model_copy(update={"estimator": (EstimatorRecipe(kind="logistic_regression"),)})
+    members, say = estimators.members_of(of), lambda line: None
+    fitted = fit.fit(of, rows, split(of, rows), members, say)
+
+    found, where = fit.threshold_of(of, rows, fitted, members, say)
+
+    day = fitted.split.test.has(rows.period)
+    alerts = quality.alerts(fitted.ensemble.scores(values[day])[0], rows.period[day], found, fitted.split.test)
+    assert where.startswith("1970-01-05T00:00 .. 1970-01-06T00:00, trained on")
+    assert sum(alerts) < 3 * 48
+    assert fit.free_gap(of, rows._replace(label_delay=DAY), split(of, rows._replace(label_delay=DAY))) is not None
 
 
 @settings(max_examples=100)
@@ -237,7 +283,7 @@ def test_the_figures_are_those_of_scikit_learn_by_day_too():
     label, day, kind = rng.integers(0, 2, 900), rng.integers(0, 3, 900), rng.choice(["one", "two"], 900)
     scores = np.clip(label * 0.3 + rng.random(900) * 0.7, 0, 1)
 
-    told = quality.figures(scores, label, day, DAY, None, 50, 0.6, kind)
+    told = quality.figures(scores, label, day, Span(0, 3), None, 50, 0.6, kind)
 
     assert told["auc"] == pytest.approx(roc_auc_score(label, scores), rel=1e-12)
     assert told["average_precision"] == pytest.approx(average_precision_score(label, scores), rel=1e-12)
@@ -252,7 +298,7 @@ def test_the_figures_are_those_of_scikit_learn_by_day_too():
 
 
 def test_days_without_an_anomaly_have_no_auc_and_stop_nothing():
-    told = quality.figures(np.array([0.1, 0.2]), np.array([0, 0]), np.array([1, 2]), DAY, None, 1, 0.5)
+    told = quality.figures(np.array([0.1, 0.2]), np.array([0, 0]), np.array([1, 2]), Span(1, 3), None, 1, 0.5)
 
     assert (told["auc"], told["average_precision"], told["recall"]) == (None, None, None)
     assert told["by_period"]["auc"] == [None, None]

@@ -273,7 +273,7 @@ def test_where_no_label_of_the_test_is_there_the_model_is_registered_with_a_warn
 def test_where_the_data_end_within_the_test_it_is_judged_on_what_is_there(learn):
     told = learn("all", to="2026-01-29")
 
-    assert "warning: the data end 3 x 1d before the test does" in told.stderr
+    assert "warning: the data end before the test does; judged on 2026-02-06 .. 2026-02-09 in place of" in told.stderr
     assert "judged on" in told.stderr
 
 

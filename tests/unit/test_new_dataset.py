@@ -72,11 +72,11 @@ def test_a_column_that_gives_the_truth_away_is_no_field(csv):
 
 
 def test_where_no_column_is_an_id_a_label_goes_by_the_number_of_its_row(csv, tmp_path):
-    file = csv(when=when, row=lambda row: row % 5 / 2, anomaly=lambda row: row % 2)
+    file = csv(when=when, sample_id=lambda row: row % 5 / 2, anomaly=lambda row: row % 2)
 
     guessed = guess(file)
 
-    assert (guessed.label.name, guessed.id, guessed.numbered) == ("anomaly", None, "row_2")
+    assert (guessed.label.name, guessed.id, guessed.numbered) == ("anomaly", None, "sample_id_2")
     batch = make("file", file=str(file), dataset=str(write_dataset(guessed, tmp_path / "data"))).read({}, 100)
     assert [(label.id, label.label) for label in batch.labels[:3]] == [(0, 0), (1, 1), (2, 0)]
     assert guess(csv(when=when, heat=lambda row: row % 5 / 2)).numbered is None

@@ -105,6 +105,7 @@ def test_rows_that_no_column_names_go_by_their_number_and_their_time_by_the_day_
     ("old", "new", "told"),
     [
         ('time_unit = "s"', "", "time_from is what a number counts from; tell its time_unit too"),
+        ("time_from = 2013", "time_from = 1969", "lies before 1970"),
         ('numbered = "row"', 'numbered = "x"', "numbered: x is a column of the file too"),
         ('numbered = "row"', "", "row not in .fields., which has x"),
     ],

@@ -45,6 +45,8 @@ class Sigmoid(NamedTuple):
     @classmethod
     def learn(cls, score: np.ndarray, label: np.ndarray) -> Sigmoid:
         (slope,), offset = _line(score[:, None], label, 1e6)
+        if slope <= 0:
+            raise Refused(f"of {len(label)} samples anomalies score no higher than others; no sigmoid calibrates that")
         return cls(slope, offset)
 
     def __call__(self, score: np.ndarray) -> np.ndarray:

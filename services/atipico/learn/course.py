@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from atipico.config import home
+from atipico.errors import Refused, nearest
 from atipico.sources.payments_file import make_file
 
 COURSE = "ATIPICO_COURSE"
@@ -39,10 +40,14 @@ def material(folder: Path) -> Material:
             folder / "transactions.parquet" for folder in (recipes / "transactions", home().parent / "shared" / "data")
         ],
     }
+    if unknown := [name for name in wanted if name not in (*places, "payments")]:
+        raise Refused(f"{COURSE}: no data called {unknown[0]!r}{nearest(unknown[0], [*places, 'payments', 'small'])}")
     for name in wanted:
         for file in places.get(name, []):
             if file.is_file():
                 return Material(file, recipes / name / "learn.toml", f"card payments, {file.name}", small)
+        if asked and name in places:
+            raise Refused(f"{COURSE} asks for {name}, and there is no {' nor '.join(map(str, places[name]))}")
     return _simulated(folder, recipes / "payments" / "learn.toml", small)
 
 

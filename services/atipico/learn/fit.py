@@ -110,18 +110,24 @@ def weights(recipe: Recipe, table: Table, made: Split, rows: np.ndarray) -> np.n
     return found
 
 
+def free_gap(recipe: Recipe, table: Table, made: Split) -> Span | None:
+    """What the data have of a gap, where a threshold can be found on it; None where it can't."""
+    gap = made.gap._replace(stop=min(made.gap.stop, table.ends))
+    enough = (gap.stop - gap.start) * gap.length >= DAY and gap.has(table.period).any()
+    return gap if enough and recipe.threshold.cost is None else None
+
+
 def threshold_of(
     recipe: Recipe, table: Table, fitted: Fitted, members: Sequence[Member], say: Say
 ) -> tuple[float, str]:
     """The threshold of a training, and what time it was judged on: none that trained what is judged.
 
-    A budget needs no label, so the time between the training and its model does. A cost needs labels, and where labels
-    come at once or the data end with the training there is no such time: then a training that ends earlier is judged
-    on what it left.
+    A budget needs no label, so the time between the training and its model does, where that is a day at least. A cost
+    needs labels, and where labels come soon or the data end with the training there is no such time: then a training
+    that ends earlier is judged on what it left.
     """
     made, wanted = fitted.split, recipe.threshold
-    gap = made.gap._replace(stop=min(made.gap.stop, table.span.stop))
-    if wanted.alerts_per_day is not None and gap.start < gap.stop:
+    if (gap := free_gap(recipe, table, made)) is not None:
         return _judged(recipe, table, fitted, gap, say), str(gap)
     span, kept = _end_of(made.train, recipe, recipe.test.span)
     try:
@@ -135,11 +141,13 @@ def threshold_of(
 
 def _judged(recipe: Recipe, table: Table, fitted: Fitted, span: Span, say: Say) -> float:
     rows = np.flatnonzero(span.has(table.period) & table.scorable)
+    if not len(rows):
+        raise Refused(f"no threshold: {span} has no sample to find it on; give more data")
     scores, _ = fitted.ensemble.scores(table.values[rows])
     if (cost := recipe.threshold.cost) is None:
         most = (recipe.threshold.alerts_per_day or 0) * recipe.length // DAY
         found = threshold.by_budget(scores, table.period[rows], most)
-        if (many := max(quality.alerts(scores, table.period[rows], found), default=0)) > most:
+        if (many := max(quality.alerts(scores, table.period[rows], found, span))) > most:
             say(f"warning: {many} samples of one period have the score 1, of {most} that may raise an alert")
         return found
     known = table.label[rows] >= 0

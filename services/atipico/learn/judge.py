@@ -9,6 +9,7 @@ import numpy as np
 
 from atipico.errors import Refused
 from atipico.learn import estimators, quality
+from atipico.learn.calendar import Span
 from atipico.learn.ensembles import Ensemble, Member
 from atipico.learn.fit import fit, threshold_of
 from atipico.learn.recipe import Recipe
@@ -27,24 +28,30 @@ class Judged(NamedTuple):
 def judge(recipe: Recipe, table: Table, made: Split, ensemble: Ensemble, threshold: float) -> Judged:
     """Judge a trained ensemble on the test of a split. Raises Refused where it has nothing to judge on.
 
-    Alerts are all that the test would have had, also of keys that are known and not judged.
+    Alerts are all that the test would have had, also of keys that are known and not judged. What the data do not have
+    of the test is not counted.
     """
     test, there = recipe.test, np.flatnonzero(made.test.has(table.period) & table.scorable)
     among = judged(recipe, table, made)[there]
     if not among.any():
         raise Refused(f"no sample of {made.test} has a label, a score and a key that was not known before")
-    rows = there[among]
+    rows, span = there[among], seen(table, made)
     keys = table.keys[test.key][rows] if test.key else None
     kind = None if table.kind is None else table.kind[rows]
     score, apart = ensemble.scores(table.values[there])
 
     def told(scores: np.ndarray) -> quality.Figures:
-        alerts = quality.alerts(scores, table.period[there], threshold)
+        alerts = quality.alerts(scores, table.period[there], threshold, span)
         periods, label = table.period[rows], table.label[rows]
-        return quality.figures(scores[among], label, periods, recipe.length, keys, test.k, threshold, kind, alerts)
+        return quality.figures(scores[among], label, periods, span, keys, test.k, threshold, kind, alerts)
 
     by_estimator = {name: told(scores) for name, scores in apart.items()} if len(apart) > 1 else {}
     return Judged({"average": told(score), "by_estimator": by_estimator}, score[among], table.label[rows])
+
+
+def seen(table: Table, made: Split) -> Span:
+    """As much of a test as the data have."""
+    return made.test._replace(stop=min(made.test.stop, table.span.stop))
 
 
 def tried(

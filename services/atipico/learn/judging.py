@@ -8,7 +8,7 @@ from atipico.errors import Refused
 from atipico.learn import estimators, plots, quality
 from atipico.learn.calendar import Span
 from atipico.learn.ensembles import Member
-from atipico.learn.judge import earlier_spans, judge
+from atipico.learn.judge import earlier_spans, judge, seen
 from atipico.learn.progress import Bar, counted
 from atipico.learn.recipe import Recipe, periods_of
 from atipico.learn.run import ESTIMATORS, Run
@@ -26,8 +26,7 @@ def evaluate(
         say(f"warning: not evaluated: the data are of {table.span}, the test is of {made.test}")
         return False
     if table.span.stop < made.test.stop:
-        missing = f"{made.test.stop - table.span.stop} x {recipe.period}"
-        say(f"warning: the data end {missing} before the test does; judged on what is there of {made.test}")
+        say(f"warning: the data end before the test does; judged on {seen(table, made)} in place of {made.test}")
     ensemble = estimators.read_ensemble(run.told, run.folder / ESTIMATORS)
     threshold = float(run.told["threshold"]["value"])
     earlier = (recipe.test.spans - 1) * trainings(recipe, table, made, members)
@@ -40,7 +39,7 @@ def evaluate(
         average = found.told["average"]
         spans = [average, *earlier_spans(recipe, table, made, members, say)]
     run.told["metrics"] = {
-        "span": str(made.test),
+        "span": str(seen(table, made)),
         "k": recipe.test.k,
         **found.told,
         "spans": {"many": len(spans), "figures": spans, **quality.over_spans(spans)},
@@ -48,7 +47,7 @@ def evaluate(
     with run.timed("plots"), bar("drawing"):
         plots.draw(run.folder, found.scores, found.label, average, threshold, table.columns, ensemble.members)
     say(
-        f"  judged on {average['samples']} samples of {made.test}, {average['anomalies']} of them anomalies: "
+        f"  judged on {average['samples']} samples of {seen(table, made)}, {average['anomalies']} of them anomalies: "
         f"AUC {_number(average['auc'])}, average precision {_number(average['average_precision'])}, "
         f"precision@{recipe.test.k} {_number(average['precision_at_k'])} "
         f"± {_number(average['spread']['precision_at_k'])} over {periods_of(recipe.period)}"

@@ -12,6 +12,7 @@ from atipico.learn.recipe import periods_of
 from atipico.learn.register import Trained
 
 Told = Mapping[str, Any]
+_UNITS = [(86_400 * 10**9, "days"), (3600 * 10**9, "hours"), (60 * 10**9, "minutes"), (10**9, "seconds")]
 _FIGURES = {
     "auc": "AUC",
     "average_precision": "average precision",
@@ -59,7 +60,7 @@ How likely a sample is an anomaly, learnt from labels; the features are those of
 - **Made by** run {run["run"]}, as `learn.toml` says: {members}{_combined(recipe["train"])}.
 - **Trained on** {trained["rows"]} samples of {trained["span"]}, {trained["anomalies"]} of them anomalies, from
   {run["data"]["file"]} (SHA-256 `{run["data"]["sha256"][:16]}…`).
-- **Labels** are known {run["label_delay_ns"] / 86_400e9:g} days after their sample: no later one had a part in it.
+- **Labels** count as known {_late(run["label_delay_ns"])} their sample: no later one had a part in it.
 - **Threshold** {threshold["value"]:.6g}: {budget}, on {threshold["from"]}.
 
 ## How good it is
@@ -71,6 +72,13 @@ How likely a sample is an anomaly, learnt from labels; the features are those of
 - It has seen this span of this data. What changes later it does not know until it is learnt again.
 - {_probability(recipe["train"])}
 """
+
+
+def _late(delay: int) -> str:
+    if not delay:
+        return "at once with"
+    unit, word = next((of for of in _UNITS if delay >= of[0]), _UNITS[-1])
+    return f"{delay / unit:g} {word} after"
 
 
 def _combined(train: Told) -> str:

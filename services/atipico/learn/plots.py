@@ -1,4 +1,4 @@
-"""The pictures of a run, as PNG: precision and recall, scores, precision@k by day, what the estimators look at."""
+"""The pictures of a run, as PNG: precision and recall, scores, precision@k by period, what the estimators look at."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def _scores(axes: Any, scores: np.ndarray, label: np.ndarray, threshold: float) 
 
 def _by_period(axes: Any, told: dict[str, Any]) -> None:
     values = told["by_period"]["precision_at_k"]
-    axes.bar(range(1, len(values) + 1), values)
-    axes.axhline(float(np.mean(values)), linestyle="--", color="black", linewidth=1)
+    axes.bar(range(1, len(values) + 1), [value or 0.0 for value in values])
+    axes.axhline(told["precision_at_k"], linestyle="--", color="black", linewidth=1)
     axes.set(xlabel="period of the test", ylabel="precision@k", title="Precision@k by period")
 
 

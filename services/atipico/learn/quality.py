@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from atipico.learn.calendar import DAY
+from atipico.learn.calendar import DAY, Span
 from atipico.learn.ranking import auc, average_precision
 
 Figures = dict[str, Any]
@@ -17,7 +17,7 @@ def figures(
     scores: np.ndarray,
     label: np.ndarray,
     period: np.ndarray,
-    length: int,
+    span: Span,
     keys: np.ndarray | None,
     k: int,
     threshold: float,
@@ -26,25 +26,26 @@ def figures(
 ) -> Figures:
     """Everything that is told of one span.
 
-    scores: float64 (n,); label: 1 or 0 (n,); period, keys, kind: (n,), see `precision_at_k`; length: of a period, ns.
-    "by_period" holds a list a figure, one entry a period, None where one has no anomaly; "spread" the standard
-    deviation of those. alerts_by_period: where more samples were there than are judged.
+    scores: float64 (n,); label: 1 or 0 (n,); period, keys, kind: (n,), see `precision_at_k`; span: all that was
+    judged. "by_period" holds a list a figure, one entry a period, None where there are no samples or anomalies for it;
+    "spread" the standard deviation of those. alerts_by_period: where there were more samples than are judged.
     """
     anomalies, above = label == 1, scores >= threshold
-    each = [period == one for one in np.unique(period)]
-    many = np.array(alerts_by_period or alerts(scores, period, threshold))
+    each = [period == one for one in range(span.start, span.stop)]
+    many = np.array(alerts_by_period or alerts(scores, period, threshold, span))
+    found = dict(zip(np.unique(period).tolist(), precision_at_k(scores, label, period, keys, k).tolist(), strict=True))
     by_period = {
         "auc": [auc(scores[here], anomalies[here]) for here in each],
         "average_precision": [average_precision(scores[here], anomalies[here]) for here in each],
-        "precision_at_k": precision_at_k(scores, label, period, keys, k).tolist(),
-        "alerts_per_day": (many * (DAY / length)).tolist(),
+        "precision_at_k": [found.get(one) for one in range(span.start, span.stop)],
+        "alerts_per_day": (many * (DAY / span.length)).tolist(),
     }
     return {
         "samples": len(scores),
         "anomalies": int(anomalies.sum()),
         "auc": auc(scores, anomalies),
         "average_precision": average_precision(scores, anomalies),
-        "precision_at_k": float(np.mean(by_period["precision_at_k"])),
+        "precision_at_k": float(np.mean(list(found.values()))),
         "alerts_per_day": float(np.mean(by_period["alerts_per_day"])),
         "precision": float((above & anomalies).sum() / max(1, above.sum())),
         "recall": float(above[anomalies].mean()) if anomalies.any() else None,
@@ -54,9 +55,10 @@ def figures(
     }
 
 
-def alerts(scores: np.ndarray, period: np.ndarray, threshold: float) -> list[int]:
-    """How many samples of each period, in the order of periods, reach the threshold."""
-    return [int((scores[period == one] >= threshold).sum()) for one in np.unique(period)]
+def alerts(scores: np.ndarray, period: np.ndarray, threshold: float, span: Span) -> list[int]:
+    """How many samples of each period of a span, in their order, reach the threshold."""
+    above = period[scores >= threshold] - span.start
+    return [int(many) for many in np.bincount(above, minlength=span.stop - span.start)]
 
 
 def precision_at_k(

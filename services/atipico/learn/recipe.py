@@ -107,8 +107,8 @@ class Recipe(Part):
     """name: the model's. job: whose features, a name in jobs/ or a .toml; leave_out: features that it does not take.
 
     label_delay: how long after its time a sample's label is known; the data set's own unless given. suite: what the
-    data must be like, a file beside this one. period: what time is counted in, a day or a part that it is made of: all
-    spans are whole ones, and where it says "day" beside a setting that is one of these.
+    data must be like, a file beside this one. period: what time is counted in, a day or a part that it is made of;
+    every span must be a whole number of them, and where a setting speaks of a day a period is meant.
     """
 
     name: str = Field(pattern=f"^{NAME}$")

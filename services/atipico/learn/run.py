@@ -57,7 +57,7 @@ class Run:
         try:
             told = orjson.loads(path.read_bytes())
             told.get("recipe", {"period": None})["period"]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, AttributeError, TypeError) as error:
             raise Refused(f"{path} can't be read: {error}; train again") from error
         except KeyError as error:
             raise Refused(f"{path} is of an earlier version, which counted in days alone; train again") from error

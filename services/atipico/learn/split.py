@@ -28,7 +28,7 @@ def split(recipe: Recipe, table: Table, earlier: int = 0) -> Split:
     """
     to = recipe.train.to
     if to is None:
-        stop = table.span.stop - waits(table) - recipe.periods(recipe.test.span)
+        stop = table.ends - waits(table) - recipe.periods(recipe.test.span)
     else:
         stop = (day_of(to) + 1) * (DAY // recipe.length)
     return _ending(recipe, table, stop - earlier)
@@ -47,15 +47,17 @@ def _ending(recipe: Recipe, table: Table, stop: int) -> Split:
     if train.start is not None:
         first = max(first, day_of(train.start) * (DAY // recipe.length))
     if first >= stop:
+        cure = "a later --train-to" if train.to else f'a shorter test.span than "{recipe.test.span}"'
         raise Refused(
             f"nothing left to train on: the data are of {has}, training would begin {has.moment(first)} (warm_up = "
-            f'"{train.warm_up}") and end before {has.moment(stop)}; give more data or a later --train-to'
+            f'"{train.warm_up}") and end before {has.moment(stop)}; give more data, or {cure}'
         )
     if stop > has.stop:
-        raise Refused(
-            f"the data are of {has}, training would end before {has.moment(stop)}; "
-            f"give --train-to {date_of(has.stop * has.length // DAY - 1)} at the latest"
+        last = has.stop * has.length // DAY - 1  # the last day that is there to its end
+        cure = (
+            f"give --train-to {date_of(last)} at the latest" if (last + 1) * DAY > first * has.length else "name no end"
         )
+        raise Refused(f"the data are of {has}, training would end before {has.moment(stop)}; {cure}")
     made = stop + waits(table)
     ends = made + recipe.periods(recipe.test.span)
     return Split(*(Span(*both, recipe.length) for both in ((first, stop), (stop, made), (made, ends))))
@@ -87,7 +89,10 @@ def judged(recipe: Recipe, table: Table, made: Split) -> np.ndarray:
     test = recipe.test
     chosen: np.ndarray = made.test.has(table.period) & (table.label >= 0) & table.scorable
     if test.key:
-        first = table.span.start if test.known_over is None else made.gap.stop - recipe.periods(test.known_over) + 1
+        first = table.span.start
+        if test.known_over is not None:  # where labels come within a period, some of the training's end are known in it
+            whole = table.label_delay % table.span.length == 0
+            first = made.gap.stop - recipe.periods(test.known_over) + whole
         chosen &= ~known_keys(table, test.key, np.full(len(table.period), first))
     return chosen
 

@@ -12,6 +12,7 @@ from time import perf_counter
 
 from atipico.errors import Refused
 from atipico.learn import estimators, judging, reads, training
+from atipico.learn.calendar import Span
 from atipico.learn.learnt import trained_of
 from atipico.learn.places import Track
 from atipico.learn.prepared import Prepared
@@ -116,3 +117,7 @@ class Learning(Prepared):
         told = run.told["features"]
         if (told["shape"], tuple(told["columns"])) != (table.shape, table.columns):
             raise Refused(f"run {run.id} was trained on other features than job {self.job.name} has now; train again")
+        if Span(*run.told["split"][0]).length != table.span.length:
+            raise Refused(
+                f"run {run.id} counts in periods other than {self.recipe.period}, as the recipe has it; train again"
+            )

@@ -40,6 +40,12 @@ class Table(NamedTuple):
     shape: str
 
     @property
+    def ends(self) -> int:
+        """Before which period the data end; a last one of which less than half is there does not count."""
+        last = self.span.stop - 1
+        return last + (2 * (int(self.time.max()) - last * self.span.length) >= self.span.length)
+
+    @property
     def scorable(self) -> np.ndarray:
         """Which rows would get a score, bool (n,)."""
         found: np.ndarray = np.isfinite(self.values).all(axis=1)

@@ -8,7 +8,7 @@ import numpy as np
 
 from atipico.learn import combine, estimators
 from atipico.learn.ensembles import Member
-from atipico.learn.fit import fit, threshold_of
+from atipico.learn.fit import fit, free_gap, threshold_of
 from atipico.learn.progress import Bar, counted
 from atipico.learn.recipe import Recipe
 from atipico.learn.run import ESTIMATORS, Run, versions
@@ -53,10 +53,9 @@ def train(
 
 def trainings(recipe: Recipe, table: Table, made: Split, members: Sequence[Member]) -> int:
     """How many estimators are trained for one ensemble and its threshold."""
-    ensemble, gap = recipe.train.ensemble, made.gap
+    ensemble = recipe.train.ensemble
     twice = ensemble.kind != "average" or ensemble.calibrate != "none"
-    earlier = recipe.threshold.cost is not None or gap.start >= min(gap.stop, table.span.stop)
-    return len(members) * (1 + twice) * (1 + earlier)
+    return len(members) * (1 + twice) * (1 + (free_gap(recipe, table, made) is None))
 
 
 def _sample(table: Table, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -75,6 +75,8 @@ class Dataset(_Part):
             raise ValueError("a [label] needs `id`, the field that names its sample")
         if self.time_from and not self.time_unit:
             raise ValueError("time_from is what a number counts from; tell its time_unit too (s, ms, us or ns)")
+        if self.time_from and self.time_from < date(1970, 1, 1):
+            raise ValueError(f"time_from = {self.time_from} lies before 1970, where no time of ours does")
         if "event_time" in known:
             raise ValueError("event_time is made from `time`; leave it out of [fields]")
         return self

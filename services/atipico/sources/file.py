@@ -63,7 +63,7 @@ class File:
         self._names = [*self.fields, "event_time"]
         self._no_cell = {"event_time", d.numbered}
         clock = clock_sql(d, types[d.time])
-        if not any(time for (time,) in Rows(path, [clock]).at(0, 100)):
+        if all(time is None for (time,) in Rows(path, [clock]).at(0, 100)):
             raise Refused(
                 f"{path}: no time in {d.time} of the first 100 rows; needed as 2026-01-31T10:00:00, zone allowed"
             )

@@ -78,7 +78,7 @@ def guess(file: Path, name: str | None = None) -> Guess:
         raise Refused(f"{file}: beside the time {time.column} no column tells anything ({_told(left_out)})")
     if flags := [column.name for column in fields if column.truth]:
         check.append(f"does one of {', '.join(flags)} (0 and 1) tell the truth? Then take it out of [fields]")
-    numbered = _free("row", look) if label and not id else None
+    numbered = _free("sample_id", look) if label and not id else None
     keys = _keys(look, [column for column in fields if column is not id], because, check)
     shard = _shard(keys, because)
     return Guess(
@@ -106,7 +106,8 @@ def _time(file: Path, look: Look, because: dict[str, str], check: list[str]) -> 
     if counting := [c for c in numbers if c.grows and _TIME & set(c.words())]:
         because["time"] = "is called so and only grows; taken for seconds"
         check.append(
-            f"is {counting[0].column} in seconds? It starts at {counting[0].low:g}, so event_time starts in 1970"
+            f"is {counting[0].column} in seconds? It starts at {counting[0].low:g}, so event_time starts in 1970, or "
+            "on the day that time_from says"
         )
         return counting[0], "s"
     found = ", ".join(f"{column.column} ({column.kind})" for column in look.columns)
