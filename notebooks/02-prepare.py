@@ -55,7 +55,7 @@ course.told
 # resampling either.
 
 # %%
-share = min(1.0, 75_000 / len(table.label))  # of the honest ones, which weigh the more: minutes and no hours
+share = round(min(1.0, 75_000 / len(table.label)), 3)  # of the honest ones, which weigh the more: minutes and no hours
 one = [{"kind": "lightgbm", "n_estimators": 40 if course.small else 150, "num_leaves": 15, "learning_rate": 0.05}]
 recipe = changed(learning.recipe, train={"usual_share": share}, test={"spans": 1}, estimator=one)
 made = split(recipe, table)

@@ -85,7 +85,7 @@ pd.Series(
 # %%
 recipe = changed(
     learning.recipe,
-    train={"usual_share": min(0.5, 40_000 / len(table.label)), "tune": {"folds": 2, "trials": TRIALS}},
+    train={"usual_share": round(min(0.5, 40_000 / len(table.label)), 3), "tune": {"folds": 2, "trials": TRIALS}},
     test={"spans": 1},
     estimator=[
         {

@@ -46,7 +46,9 @@ course = material(WORK)
 TREES = 10 if course.small else 60
 learning = Learning(course.recipe, str(course.data), runs=WORK, say=lambda line: None)
 table = learning.table()
-recipe = changed(learning.recipe, train={"usual_share": min(0.5, 40_000 / len(table.label))}, test={"spans": 1})
+recipe = changed(
+    learning.recipe, train={"usual_share": round(min(0.5, 40_000 / len(table.label)), 3)}, test={"spans": 1}
+)
 made = split(recipe, table)
 course.told, f"trained on {made.train}, judged on {made.test}"
 
@@ -193,8 +195,8 @@ axes.set(xlabel="what the score says", ylabel="what came true", title="Of those 
 legend = axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 
 # %% [markdown]
-# The average precision hardly moves: calibration never changes who stands before whom (isotonic may put some on a
-# par). It matters where a threshold follows from costs, or where people read the score.
+# The average precision does not move: calibration never changes who stands before whom. It matters where a threshold
+# follows from costs, or where people read the score.
 
 # %%
 pd.DataFrame(results).T.loc[["LightGBM", "balanced", "balanced, sigmoid", "balanced, isotonic"]].round(4)

@@ -46,6 +46,8 @@ def progress(axes: Any, searches: Mapping[str, Sequence[Trial]]) -> None:
 
 def spans(axes: Any, named: Mapping[str, Split]) -> None:
     """What trains, what waits for its labels, what is judged: a bar a split, over time."""
+    from matplotlib.dates import ConciseDateFormatter
+
     for at, made in enumerate(named.values()):
         for span, color in zip(made, ("tab:blue", "lightgrey", "tab:orange"), strict=True):
             days = (span.stop - span.start) * (span.length / DAY)
@@ -54,6 +56,7 @@ def spans(axes: Any, named: Mapping[str, Split]) -> None:
     axes.invert_yaxis()
     kinds = ["trains", "its labels come in", "is judged"]
     axes.legend(handles=axes.patches[:3], labels=kinds, loc="upper left", bbox_to_anchor=(1, 1))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
     axes.set(title="What is known when")
 
 
