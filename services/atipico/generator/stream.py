@@ -62,8 +62,7 @@ class Stream:
         while not (most := self._pace.most(time.monotonic())):
             if self._stop.wait(self._pace.wait(time.monotonic())):
                 return position
-        with at_work(f"read {self._measurement}"):
-            batch = self._source.read(position, most)
+        batch = self._source.read(position, most)  # not at_work: a source of anybody's may wait for what comes
         if not batch.rows:
             return None
         wait = self._pace.due(batch.rows, time.monotonic())

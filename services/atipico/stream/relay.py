@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import structlog
 
-from atipico.at_work import at_work
 from atipico.config import run_dir
 from atipico.errors import AtipicoError, NotYet
 from atipico.metrics import BACKLOG, RETRIES
@@ -100,8 +99,7 @@ class Relay:
             block = self._read(offset)
             outcomes = self._mine(block)
             for some in self._pieces(outcomes):
-                with at_work(f"{self._feed.name} of {self._job.name}"):
-                    state = self._feed.sink.write(some)
+                state = self._feed.sink.write(some)  # not at_work: a sink of anybody's may wait for whom it tells
                 self._tries, self._pause_s = 0, _FIRST_PAUSE_S
                 if some[-1] is not outcomes[-1]:
                     self._commit(Mark(offset, state))
