@@ -120,6 +120,14 @@ def test_a_bad_batch_stops_the_line_with_its_rows_and_nothing_is_made_of_it(firs
     assert (stages / "features.npz").is_file()
 
 
+def test_what_was_got_for_one_recipe_is_got_for_another_of_its_name_too(tmp_path):
+    for place in ("one", "other"):
+        (tmp_path / place).mkdir()
+        Learning(begun(tmp_path / place) / "learn.toml", runs=tmp_path / "runs").get()
+
+    assert (tmp_path / "other/payments.csv").read_bytes() == (tmp_path / "one/payments.csv").read_bytes()
+
+
 def test_what_comes_before_a_training_loads_none_of_its_libraries(tmp_path):
     file = str(begun(tmp_path) / "learn.toml")
     runs = ["--runs", str(tmp_path / "runs")]
