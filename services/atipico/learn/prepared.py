@@ -67,7 +67,7 @@ class Prepared:
         if (get := self.recipe.get) is None:
             raise Refused(f"{self.file} has no [get]: nothing says where the data come from; give --data FILE")
         beside = self.file.parent
-        read = get_stage.reads(get, beside) | {"to": os.path.relpath(beside / get.to, self.kept.folder)}
+        read = {**get_stage.reads(get, beside), "to": os.path.relpath(beside / get.to, self.kept.folder)}
         if self.kept.due("get", read):
             self.kept.done("get", read, [get_stage.fetch(get, beside, self.bar)])
         return beside / get.to
