@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -33,6 +33,14 @@ def nanoseconds(text: str) -> int:
     if not parts or "".join(number + unit for number, unit in parts) != text.replace(" ", ""):
         raise Refused(f"duration {text!r} is not understood; write a number and a unit, such as 500ms, 10s, 7d")
     return sum(round(float(number) * _NS[unit]) for number, unit in parts)
+
+
+def _a_duration(text: str) -> str:
+    try:
+        nanoseconds(text)
+    except Refused as error:
+        raise ValueError(str(error)) from error
+    return text
 
 
 def _duration(value: Any) -> Any:
@@ -62,6 +70,7 @@ def _secret(value: Any) -> Any:
 
 _IS_SECRET = BeforeValidator(_secret)
 Seconds = Annotated[float, BeforeValidator(_duration)]
+Duration = Annotated[str, AfterValidator(_a_duration)]  # "7d", as it was written
 Bytes = Annotated[int, BeforeValidator(_size)]
 Secret = Annotated[str, _IS_SECRET]  # what begins with @ is the file that holds it; <VARIABLE>_FILE names one too
 

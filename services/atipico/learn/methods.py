@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from atipico.config import nanoseconds
-from atipico.errors import Refused
-
-
-def _a_time(text: str) -> str:
-    try:
-        nanoseconds(text)
-    except Refused as error:
-        raise ValueError(str(error)) from error
-    return text
-
-
-Time = Annotated[str, AfterValidator(_a_time)]  # "7d"
+from atipico.config import Duration
 
 
 class Part(BaseModel):
@@ -49,7 +37,7 @@ class EnsembleRecipe(Part):
 
     kind: Literal["average", "stacking"] = "average"
     calibrate: Literal["none", "sigmoid", "isotonic"] = "none"
-    span: Time = "14d"
+    span: Duration = "14d"
 
 
 class Tune(Part):

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from atipico.config import nanoseconds
+from atipico.config import Duration, nanoseconds
 from atipico.errors import Refused, nearest
 from atipico.learn.calendar import DAY
-from atipico.learn.methods import Between, Choices, EnsembleRecipe, Imbalance, Part, Time, Tune
+from atipico.learn.methods import Between, Choices, EnsembleRecipe, Imbalance, Part, Tune
 from atipico.learn.places import Get, SimulatedWorld, Track
 from atipico.registry.manifest import NAME
 
@@ -31,11 +31,11 @@ class Training(Part):
 
     start: date | None = Field(None, alias="from")
     to: date | None = None
-    warm_up: Time = "0d"
-    window: Time | None = None
+    warm_up: Duration = "0d"
+    window: Duration | None = None
     drop_known: str | None = None
-    known_over: Time | None = None
-    half_life: Time | None = None
+    known_over: Duration | None = None
+    half_life: Duration | None = None
     anomaly_weight: float = Field(1.0, gt=0)
     usual_share: float = Field(1.0, gt=0, le=1)
     imbalance: Imbalance = Field(default_factory=lambda: Imbalance.model_validate({}))
@@ -96,10 +96,10 @@ class Test(Part):
 
     __test__ = False  # for pytest
 
-    span: Time = "7d"
+    span: Duration = "7d"
     k: int = Field(100, ge=1)
     key: str | None = None
-    known_over: Time | None = None
+    known_over: Duration | None = None
     spans: int = Field(1, ge=1)
 
 
@@ -115,8 +115,8 @@ class Recipe(Part):
     job: str
     data: str | None = None
     dataset: str | None = None
-    label_delay: Time | None = None
-    period: Time = "1d"
+    label_delay: Duration | None = None
+    period: Duration = "1d"
     leave_out: tuple[str, ...] = ()
     suite: str | None = None
     get: Get | None = None

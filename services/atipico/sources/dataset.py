@@ -5,21 +5,13 @@ from __future__ import annotations
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from atipico.config import home, nanoseconds
+from atipico.config import Duration, home
 from atipico.errors import Refused
 from atipico.sources.columns import columns_of
-
-
-def _a_duration(text: str) -> str:
-    try:
-        nanoseconds(text)
-    except Refused as error:
-        raise ValueError(str(error)) from error
-    return text
 
 
 class _Part(BaseModel):
@@ -41,7 +33,7 @@ class LabelColumn(_Part):
 
     column: str
     kinds: str | None = None
-    delay: Annotated[str, AfterValidator(_a_duration)] = "0s"
+    delay: Duration = "0s"
 
 
 class Dataset(_Part):
