@@ -25,8 +25,9 @@ def evaluate(
     if table.span.stop <= made.test.start:
         say(f"warning: not evaluated: the data are of {table.span}, the test is of {made.test}")
         return False
-    if table.span.stop < made.test.stop:
-        say(f"warning: the data end before the test does; judged on {seen(table, made)} in place of {made.test}")
+    there = seen(table, made)
+    if there != made.test:
+        say(f"warning: the data end before the test does; judged on {there} in place of {made.test}")
     ensemble = estimators.read_ensemble(run.told, run.folder / ESTIMATORS)
     threshold = float(run.told["threshold"]["value"])
     earlier = (recipe.test.spans - 1) * trainings(recipe, table, made, members)
@@ -39,7 +40,7 @@ def evaluate(
         average = found.told["average"]
         spans = [average, *earlier_spans(recipe, table, made, members, say)]
     run.told["metrics"] = {
-        "span": str(seen(table, made)),
+        "span": str(there),
         "k": recipe.test.k,
         **found.told,
         "spans": {"many": len(spans), "figures": spans, **quality.over_spans(spans)},
@@ -47,7 +48,7 @@ def evaluate(
     with run.timed("plots"), bar("drawing"):
         plots.draw(run.folder, found.scores, found.label, average, threshold, table.columns, ensemble.members)
     say(
-        f"  judged on {average['samples']} samples of {seen(table, made)}, {average['anomalies']} of them anomalies: "
+        f"  judged on {average['samples']} samples of {there}, {average['anomalies']} of them anomalies: "
         f"AUC {_number(average['auc'])}, average precision {_number(average['average_precision'])}, "
         f"precision@{recipe.test.k} {_number(average['precision_at_k'])} "
         f"± {_number(average['spread']['precision_at_k'])} over {periods_of(recipe.period)}"
