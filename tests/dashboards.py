@@ -21,7 +21,7 @@ def fill(stack: Stack) -> None:
     stack.write(f"payments,shard=0 amount=1 {now}\nlabels,source=payments,told_by=person label=1i,id=1i {now}".encode())
     for where in ("anomalous = true", "scored = false"):
         until(lambda where=where: stack.scores(f"time > {now - 600 * 10**9} AND {where}"))
-    for field in ("scored_p50_ms", "scored_p99_ms", "lag_s"):
+    for field in ("answered_p99_ms", "scored_p99_ms", "lag_s"):
         until(lambda field=field: stack.query(f'SELECT max("{field}") FROM "parts"'))
     rates = 'SELECT non_negative_derivative(max("samples_out"), 1s) FROM "parts"'
     until(lambda: stack.query(f"{rates} WHERE time > {now - 600 * 10**9} GROUP BY time(10s)"))

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
@@ -98,6 +98,17 @@ class Hops(Collector):
 
 HOPS = Hops()
 REGISTRY.register(HOPS)
+_OF_A_BLOCK = 8
+
+
+def dealt_with(stream: str, hop: str, times: Sequence[int]) -> None:
+    """Samples of these times, ns, in their order, are dealt with just now.
+
+    The newest tells the lag of their stream; some of them how long the hop took that began at their own time.
+    """
+    now = time.time_ns()
+    LAG.labels(stream).set(max(0.0, (now - times[-1]) / 1e9))
+    HOPS.took(hop, *[max(0.0, (now - one) / 1e9) for one in times[:: 1 + len(times) // _OF_A_BLOCK]])
 
 
 def beat_path(part: str, run: Path | None = None) -> Path:

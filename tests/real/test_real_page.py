@@ -170,6 +170,8 @@ def test_a_person_sees_samples_and_anomalies_of_the_real_influxdb_drawn(watched)
 
         row = page.locator("#marks tbody tr").first
         sync_api.expect(row).to_contain_text("99", timeout=SEEN_MS)
+        took = page.locator("#tiles .tile", has_text="Sample to score")
+        sync_api.expect(took).to_contain_text(re.compile(r"\d m?s.*p99 "), timeout=SEEN_MS)
         sync_api.expect(page.locator("#state-word")).to_have_text(re.compile("Live|Standing still"), timeout=SEEN_MS)
         assert page.locator("#values canvas").screenshot() != usual
         browser.close()

@@ -79,6 +79,18 @@ def test_a_parts_row_is_line_protocol_that_tells_its_process_and_its_hops():
     assert sample.fields["classify_p99_ms"] == 2.0
 
 
+def test_what_is_dealt_with_tells_the_lag_of_its_newest_and_the_hop_from_its_own_time():
+    now = time.time_ns()
+
+    metrics.dealt_with("dealt", "from_then", [now - 8 * 10**9, *[now - 6 * 10**9] * 90, now - 4 * 10**9])
+
+    lag = metrics.REGISTRY.get_sample_value("atipico_lag_seconds", {"stream": "dealt"})
+    took = metrics.HOPS.quantiles("from_then")
+    assert lag >= 4
+    assert [round(took[q] - lag, 6) for q in (0.5, 0.99)] == [2, 4]
+    assert metrics.REGISTRY.get_sample_value("atipico_hop_seconds_count", {"hop": "from_then"}) < 12
+
+
 def test_a_heartbeat_reaches_the_file_also_while_no_store_is_there_and_the_store_when_it_comes(tmp_path, monkeypatch):
     monkeypatch.setenv("ATIPICO_RUN", str(tmp_path))
     port, heard = free_port(), []

@@ -19,7 +19,7 @@ from atipico.detectors.watch import Watch
 from atipico.errors import Refused
 from atipico.features.block import NO_LABELS, Labels, Rows
 from atipico.features.plan import Plan
-from atipico.metrics import REFUSED
+from atipico.metrics import REFUSED, dealt_with
 from atipico.pace import Pace
 from atipico.ports import Judged, ModelInfo, Scored, Scorer
 from atipico.registry.jobs import ENGINES, Job
@@ -89,6 +89,8 @@ class JobWork:
         if self.reached:
             self.reached.note(block.groups, block.times)
         answers = _answers(block, told.scores, self._writer)
+        if block.times:
+            dealt_with(self.job.name, "answered", block.times)
         if tell_late:
             clock = block.columns[self.job.clock] if self.job.clock else block.times
             for row, behind in told.late.items():

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import structlog
 
 from atipico import logs
 from atipico.at_work import at_work, waiting
 from atipico.errors import NotYet, Refused
-from atipico.metrics import HOPS, LAG, LOST, RETRIES, SAMPLES_OUT
+from atipico.metrics import LOST, RETRIES, SAMPLES_OUT, dealt_with
 from atipico.registry.jobs import Job
 from atipico.stream.late import Latecomers
 from atipico.stream.ledger import Ledger, Mark
@@ -43,7 +42,7 @@ class Taker:
         self.ended: BaseException | None = None
         self.kept, self.again = True, 0
         self.late = Latecomers(job, ledger)
-        self._out, self._lag = SAMPLES_OUT.labels(job.name), LAG.labels(job.name)
+        self._out = SAMPLES_OUT.labels(job.name)
 
     def start(self) -> None:
         self._thread.start()
@@ -128,6 +127,4 @@ class Taker:
                 self._write(rows[: len(rows) // 2])
                 return self._write(rows[len(rows) // 2 :])
         self._out.inc(len(rows))
-        now = time.time_ns()
-        self._lag.set(max(0.0, (now - rows[-1].time) / 1e9))
-        HOPS.took("scored", *[max(0.0, (now - row.time) / 1e9) for row in rows[:: 1 + len(rows) // 8]])
+        dealt_with(self._job.name, "scored", [row.time for row in rows])

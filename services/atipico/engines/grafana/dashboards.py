@@ -71,10 +71,11 @@ HEALTH = Dashboard(
         Panel(
             "From write to score",
             "timeseries",
-            [_parts('max("scored_p50_ms")'), _parts('max("scored_p99_ms")')],
-            "From a sample's own time to its outcome accepted: the middle one, and one of a hundred.",
+            [_parts(f'max("{hop}_{q}_ms")') for hop in ("answered", "scored") for q in ("p50", "p99")],
+            "From a sample's own time to its answer (agent) and to its outcome accepted (host; behind Kapacitor nobody "
+            "sees that): the middle one, and one of a hundred.",
             "ms",
-            names=["$tag_part p50", "$tag_part p99"],
+            names=["$tag_part p50", "$tag_part p99"] * 2,
         ),
         Panel(
             "Samples a second",

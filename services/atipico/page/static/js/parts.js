@@ -4,7 +4,7 @@ import { bytes, clock, count, duration, number, seconds, whole } from './format.
 import { say } from './say.js';
 
 const HOPS = {
-  classify: 'ask the classifier', scored: 'sample to outcome', write: 'one write', score: 'score a block', query: 'one query',
+  classify: 'ask the classifier', answered: 'sample to answer', scored: 'sample to outcome', write: 'one write', score: 'score a block', query: 'one query',
 };
 const STATES = {
   up: ['Up', [['ok', 'M8 1.5a6.5 6.5 0 100 13 6.5 6.5 0 000-13zM5 8.2l2.2 2.2L11.2 6']]],
@@ -114,13 +114,14 @@ function tr(one) {
 /** What the tiles need: of the part that writes the outcomes, else of the one that makes them. */
 export function summary() {
   const known = health.parts;
+  const hop = known.some((part) => part.part === 'host') ? 'scored' : 'answered'; // behind Kapacitor nobody sees its writes
   const outcomes = known.find((part) => part.part === 'host') ?? known.find((part) => part.part === 'agent');
   return {
     up: health.storeDown ? 0 : known.filter((part) => part.state === 'up').length,
     all: known.length,
     lost: known.reduce((sum, part) => sum + (part.lost ?? 0), 0),
     rate: outcomes?.state === 'up' && !health.storeDown ? outcomes.out_per_s : null,
-    p50: outcomes?.state === 'up' ? outcomes.scored_p50_ms : null,
-    p99: outcomes?.state === 'up' ? outcomes.scored_p99_ms : null,
+    p50: outcomes?.state === 'up' ? outcomes[`${hop}_p50_ms`] : null,
+    p99: outcomes?.state === 'up' ? outcomes[`${hop}_p99_ms`] : null,
   };
 }
