@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 
-from atipico.metrics import row
+from atipico.heartbeat import row
 from atipico.web import local_hosts_only
 from running_page import S, follow, label, outcome, pair, sample, serving
 from waiting import until

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from atipico import metrics
+from atipico import heartbeat
 from atipico.engines.embedded import state
 from atipico.engines.embedded.settings import Hang
 from atipico.engines.embedded.silence import Silence
@@ -97,14 +97,14 @@ def test_control_time_in_which_it_ran_is(tmp_path):
 
 def test_a_full_disk_makes_no_part_look_dead(tmp_path, monkeypatch):
     path = tmp_path / "one.json"
-    metrics.beat(path)
+    heartbeat.beat(path)
     told, silence = path.read_bytes(), Silence(path, now=0.0)
 
     def full(self, data):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_bytes", full)
-    until(lambda: silence.look(1.0) or silence.ever, lambda: metrics.beat(path))
+    until(lambda: silence.look(1.0) or silence.ever, lambda: heartbeat.beat(path))
 
     assert path.read_bytes() == told
     assert silence.seconds == 0

@@ -145,7 +145,7 @@ def test_a_thread_that_ended_in_its_work_is_no_matter():
 PART = """
 import sys, threading, time
 from atipico.at_work import at_work, waiting
-from atipico.metrics import start_beating
+from atipico.heartbeat import start_beating
 lock = threading.Lock()
 start_beating("one", every_s=0.05)
 def dead_lock():

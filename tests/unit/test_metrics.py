@@ -1,19 +1,11 @@
-"""The heartbeat: how long hops take, and the row that tells of a part."""
+"""How long hops take, and the lag of what is dealt with."""
 
 from __future__ import annotations
 
-import os
 import time
 
-import orjson
-
 from atipico import metrics
-from atipico.metrics import Hops, beat_path, row, start_beating
-from atipico.store_access import NOBODY, StoreAccess
-from atipico.wire.lines import parse
-from running_page import serving
-from running_store import free_port
-from waiting import until
+from atipico.metrics import Hops
 
 
 def test_half_of_the_hops_are_faster_than_p50_and_one_in_a_hundred_slower_than_p99():
@@ -64,21 +56,6 @@ def test_however_many_hops_are_made_few_are_remembered():
     assert {sample.value for sample in family.samples if sample.name.endswith("_count")} == {5000}
 
 
-def test_a_parts_row_is_line_protocol_that_tells_its_process_and_its_hops():
-    metrics.SAMPLES_IN.labels("test_metrics").inc(3)
-    metrics.HOPS.took("classify", 0.002)
-
-    parsed = parse(row("agent", 17, 1000).encode(), now=1)
-
-    [sample] = parsed.samples
-    assert not parsed.refused
-    assert (sample.measurement, sample.tags) == ("parts", {"part": "agent"})
-    assert sample.fields["pid"] == os.getpid()
-    assert sample.fields["started"] == 17
-    assert sample.fields["samples_in"] >= 3
-    assert sample.fields["classify_p99_ms"] == 2.0
-
-
 def test_what_is_dealt_with_tells_the_lag_of_its_newest_and_the_hop_from_its_own_time():
     now = time.time_ns()
 
@@ -89,23 +66,3 @@ def test_what_is_dealt_with_tells_the_lag_of_its_newest_and_the_hop_from_its_own
     assert lag >= 4
     assert [round(took[q] - lag, 6) for q in (0.5, 0.99)] == [2, 4]
     assert metrics.REGISTRY.get_sample_value("atipico_hop_seconds_count", {"hop": "from_then"}) < 12
-
-
-def test_a_heartbeat_reaches_the_file_also_while_no_store_is_there_and_the_store_when_it_comes(tmp_path, monkeypatch):
-    monkeypatch.setenv("ATIPICO_RUN", str(tmp_path))
-    port, heard = free_port(), []
-
-    def store(environ, start_response):
-        heard.append(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
-        start_response("204 No Content", [])
-        return [b""]
-
-    monkeypatch.setenv("ATIPICO_STILL", "0s")  # this process is the tests' own
-    start_beating("tested", StoreAccess(f"http://127.0.0.1:{port}", NOBODY), every_s=0.05)
-    until(lambda: beat_path("tested").is_file())
-    first = orjson.loads(beat_path("tested").read_bytes())["time"]
-    until(lambda: orjson.loads(beat_path("tested").read_bytes())["time"] > first)
-
-    with serving(store, port):
-        until(lambda: heard)
-    assert parse(heard[0], now=1).samples[0].fields["pid"] == os.getpid()

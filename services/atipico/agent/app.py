@@ -17,7 +17,7 @@ from atipico.agent.work import SumWork
 from atipico.agent.works import Works
 from atipico.config import PACKAGE, Seconds, Settings, load, run_dir, socket_path
 from atipico.errors import Refused, nearest
-from atipico.metrics import say_left, start_beating
+from atipico.heartbeat import say_left, start_beating
 from atipico.scorers import SCORERS
 from atipico.scorers.http import HttpScorer
 from atipico.web import serve_metrics

@@ -10,7 +10,7 @@ from atipico.classifier.again import Again
 from atipico.classifier.service import create_app
 from atipico.classifier.settings import ClassifierSettings
 from atipico.config import home, load, run_dir
-from atipico.metrics import say_left, start_beating
+from atipico.heartbeat import say_left, start_beating
 from atipico.web import refuse_busy_port, serve
 
 

@@ -17,7 +17,7 @@ from atipico.generator.settings import GeneratorSettings, StreamSettings, read_f
 from atipico.generator.spool import Spool
 from atipico.generator.store import StoreWriter
 from atipico.generator.stream import Stream, identity
-from atipico.metrics import say_left, start_beating
+from atipico.heartbeat import say_left, start_beating
 from atipico.sources import make
 from atipico.store_access import Login
 from atipico.web import serve_metrics

@@ -6,10 +6,10 @@ import os
 
 from atipico import logs
 from atipico.config import PACKAGE, load, run_dir
+from atipico.heartbeat import start_beating
 from atipico.lab.door import check_installed, token
 from atipico.lab.pair import pair
 from atipico.lab.settings import LabSettings
-from atipico.metrics import start_beating
 from atipico.web import refuse_busy_port
 
 _CONFIG = PACKAGE / "lab" / "jupyter"  # without this JupyterLab asks every newcomer whether it may fetch its news

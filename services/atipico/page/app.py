@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from atipico import logs
 from atipico.config import load
-from atipico.metrics import say_left, start_beating
+from atipico.heartbeat import say_left, start_beating
 from atipico.page.feeds import Hub
 from atipico.page.service import create_app
 from atipico.page.settings import PageSettings

@@ -1,4 +1,4 @@
-"""How the parts are: each writes a row about itself every 2 s (metrics.py); what is not heard of is not well."""
+"""How the parts are: each writes a row about itself every 2 s (heartbeat.py); what is not heard of is not well."""
 
 from __future__ import annotations
 

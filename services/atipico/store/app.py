@@ -6,7 +6,7 @@ from pathlib import Path
 
 from atipico import logs, secret, tls
 from atipico.config import load, run_dir
-from atipico.metrics import say_left, start_beating
+from atipico.heartbeat import say_left, start_beating
 from atipico.store.api import create_app
 from atipico.store.databases import Databases
 from atipico.store.settings import StoreSettings

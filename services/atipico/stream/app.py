@@ -9,7 +9,7 @@ from pathlib import Path
 
 from atipico import logs
 from atipico.config import load, run_dir, socket_path
-from atipico.metrics import say_left, start_beating
+from atipico.heartbeat import say_left, start_beating
 from atipico.stream.alerts import alert_feeds
 from atipico.stream.jobs import readable_jobs, readable_ledgers
 from atipico.stream.relay import make_relay, sink_feed

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from atipico import tls
-from atipico.metrics import beat_path
+from atipico.heartbeat import beat_path
 
 Probe = Callable[[int], bool]
 _PATIENCE_S = 0.5

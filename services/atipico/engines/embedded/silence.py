@@ -1,6 +1,6 @@
 """How long a part has given no sign of life, as far as the supervisor can tell.
 
-The sign is a new heartbeat (see metrics.py), told by the file's time of change alone: a full disk takes that too.
+The sign is a new heartbeat (see heartbeat.py), told by the file's time of change alone: a full disk takes that too.
 Only time in which the supervisor itself ran counts: while the machine sleeps, or nobody gets a turn, all are silent.
 """
 

@@ -18,7 +18,8 @@ from atipico.engines.embedded.logs import keep_small, log_path
 from atipico.engines.embedded.parts import Part
 from atipico.engines.embedded.settings import SupervisorSettings
 from atipico.engines.embedded.silence import Silence
-from atipico.metrics import RESTARTS, UP, beat_path
+from atipico.heartbeat import beat_path
+from atipico.metrics import RESTARTS, UP
 
 NAME = "supervisor"
 _TELLS_S = 1.0  # for a part that hangs to say where

@@ -27,7 +27,8 @@ from atipico.engines.sweeper.rows import Rows
 from atipico.engines.sweeper.sweep import Sweep, Tools
 from atipico.engines.sweeper.task import TaskStream
 from atipico.errors import AtipicoError
-from atipico.metrics import REFUSED, start_beating
+from atipico.heartbeat import start_beating
+from atipico.metrics import REFUSED
 from atipico.registry.jobs import Job, load_job
 from atipico.web import serve_metrics
 from atipico.wire.points import GroupOf, group_of
