@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,11 +18,17 @@ import requests
 
 from waiting import until
 
+_FIRST, _MANY = 20_000, 12_000  # below those that a system gives to who asks for any, so that it gives none of these
+_numbers = itertools.count(random.randrange(_MANY))
+
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody has, another one each time: who wants it may take a while to start."""
+    while True:
+        port = _FIRST + next(_numbers) % _MANY
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class RunningStore:

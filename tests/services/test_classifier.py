@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -30,6 +29,7 @@ from atipico.registry.models import Model
 from atipico.registry.shelf import open_shelf
 from atipico.scorers.http import HttpScorer
 from atipico.wire.classify import COLUMNS, CONTENT_TYPE, THRESHOLD, VERSION, digest, to_bytes, to_scores
+from running_store import free_port
 from trained import COLUMNS as NAMES
 from trained import small
 from waiting import until
@@ -335,9 +335,7 @@ def run(tmp_path):
 @pytest.fixture
 def process(folder, run):
     """A classifier in its own process, on a free port; gives its URL and the process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     code = (
         "import sys; from pathlib import Path; from atipico.classifier.app import run;"
         "run(int(sys.argv[1]), None, Path(sys.argv[2]))"
@@ -356,7 +354,7 @@ def process(folder, run):
 def _ready(url: str) -> bool:
     try:
         return requests.get(f"{url}/-/ready", timeout=1).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 

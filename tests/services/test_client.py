@@ -68,7 +68,7 @@ def classifier(shelf, tmp_path_factory):
 def _answers(url: str) -> bool:
     try:
         return requests.get(f"{url}/-/ready", timeout=1).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 

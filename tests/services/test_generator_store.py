@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 from atipico.errors import NotYet, Refused
 from atipico.generator.store import Partly, StoreWriter
 from atipico.store_access import Login, StoreAccess
 from recorder import TAKEN, recording
+from running_store import free_port
 
 LINE = b"m,host=a x=1 1700000000000000001\n"
 
@@ -72,9 +71,7 @@ def test_other_refusals_are_for_ever(store, status):
 
 
 def test_a_store_that_is_not_there_is_asked_later_and_found_when_it_comes(store):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     later = writer(port)
 
     with pytest.raises(NotYet, match="is it up"):

@@ -116,7 +116,7 @@ def newest(part: RunningPart) -> tuple[str, int]:
     """The newest version that is served, and the number of the request that was dealt with."""
     try:
         told = requests.get(f"http://127.0.0.1:{part.port}/models", timeout=5).json()
-    except requests.ConnectionError:
+    except requests.RequestException:
         return "", 0
     return told["models"][-1]["id"], told["asked"]
 

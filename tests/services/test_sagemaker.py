@@ -69,7 +69,7 @@ class Container:
         """What /ping answers; 0 while nobody does."""
         try:
             return requests.get(f"{self.url}/ping", timeout=2).status_code
-        except requests.ConnectionError:
+        except requests.RequestException:
             return 0
 
     def invoke(self, body: str, kind: str, **headers: str) -> requests.Response:

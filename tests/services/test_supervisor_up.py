@@ -19,6 +19,7 @@ from atipico.engines.embedded.down import purge
 from atipico.engines.embedded.prepare import check_room, make_folder, write_jobs, write_streams
 from atipico.engines.embedded.up import like_payments, scores_since
 from atipico.errors import NotYet, Refused
+from running_store import free_port
 
 SERVICES = Path(__file__).parents[2] / "services"
 
@@ -28,11 +29,6 @@ def port():
     """A port that something listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 @pytest.fixture

@@ -14,13 +14,9 @@ import pytest
 from atipico.engines.doctor import machine, stack, told
 from atipico.engines.doctor.packages import packages
 from atipico.engines.doctor.trip import HOPS, Trip
+from running_store import free_port
 
 SERVICES = Path(__file__).parents[2] / "services"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 @pytest.fixture
