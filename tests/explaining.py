@@ -31,15 +31,22 @@ def registered(estimator: Any, folder: Path, kind: str = "supervised", compiled:
     return Explainer(folder / "hand" / str(model.manifest.version))
 
 
-def by_definition(value: Callable[[np.ndarray], np.ndarray], row: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """What each number adds when it comes in, averaged over all orders in which they can."""
-    orders = list(permutations(range(len(row))))
-    steps = np.repeat(reference[None], len(orders) * (len(row) + 1), axis=0).reshape(len(orders), len(row) + 1, -1)
+def steps_of(
+    value: Callable[[np.ndarray], np.ndarray], row: np.ndarray, reference: np.ndarray, orders: np.ndarray
+) -> np.ndarray:
+    """The values while the row's numbers come in beside a reference's, order by order: (n, k) -> (n, k + 1)."""
+    many, columns = orders.shape
+    steps = np.tile(reference, (many, columns + 1, 1))
     for at, order in enumerate(orders):
         for step, column in enumerate(order):
             steps[at, step + 1 :, column] = row[column]
-    gains = np.diff(value(steps.reshape(-1, len(row))).reshape(len(orders), -1), axis=1)
+    return value(steps.reshape(-1, columns)).reshape(many, -1)
+
+
+def by_definition(value: Callable[[np.ndarray], np.ndarray], row: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """What each number adds when it comes in, averaged over all orders in which they can."""
+    orders = np.array(list(permutations(range(len(row)))))
     parts = np.zeros(len(row))
-    for order, gain in zip(orders, gains, strict=True):
-        parts[list(order)] += gain
+    for order, gain in zip(orders, np.diff(steps_of(value, row, reference, orders), axis=1), strict=True):
+        parts[order] += gain
     return parts / math.factorial(len(row))

@@ -33,7 +33,7 @@ from atipico.learn.ensembles import Ensemble, Member
 from atipico.learn.explain import Explainer
 from atipico.learn.graph_reader import read_graph
 from atipico.learn.shapley import shapley
-from atipico.learn.terms import Margin, innermost
+from atipico.learn.terms import Trees, innermost
 from atipico.registry.scorer import ModelScorer
 from causes import UNUSED, known_causes
 from explaining import by_definition, registered, samples
@@ -55,19 +55,19 @@ def averaged(estimators, shares) -> Ensemble:
     return Ensemble([Member(str(one), str(one), share, one) for one, share in zip(estimators, shares, strict=True)])
 
 
-def margin_of(estimator, columns: int = 5) -> Margin:
+def trees_of(estimator, columns: int = 5) -> Trees:
     return innermost(read_graph(compile_average([estimator], columns)).term)[0]
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "logistic"])
 def test_parts_of_trees_are_shapley_values_by_their_definition(name):
     known, truth = samples()
-    margin = margin_of(KINDS[name][0]().fit(known, truth))
+    trees = trees_of(KINDS[name][0]().fit(known, truth))
 
     for row, reference in zip(known[:3], known[3:6], strict=True):
-        (parts,) = margin.parts(row, reference[None]).of
+        (parts,) = trees.parts(row, reference[None]).of
 
-        np.testing.assert_allclose(parts, by_definition(margin.values, row, reference), atol=1e-9)
+        np.testing.assert_allclose(parts, by_definition(trees.values, row, reference), atol=1e-9)
 
 
 def test_parts_beside_the_whole_training_are_lightgbms_own_where_trees_have_one_split():
@@ -75,7 +75,7 @@ def test_parts_beside_the_whole_training_are_lightgbms_own_where_trees_have_one_
     known, truth = samples()
     stumps = LGBMClassifier(n_estimators=30, num_leaves=2, num_threads=1, verbose=-1).fit(known, truth)
 
-    parts = shapley(margin_of(stumps).leaves, known[0], known).mean(axis=0)
+    parts = shapley(trees_of(stumps).leaves, known[0], known).mean(axis=0)
 
     np.testing.assert_allclose(parts, stumps.predict_proba(known[:1], pred_contrib=True)[0, :5], atol=1e-9)
 
@@ -117,7 +117,7 @@ def test_parts_of_a_mean_of_forests_are_the_mean_of_their_parts(tmp_path):
     (told,) = explainer.of(known[:1])
 
     apart = [
-        (shapley(margin_of(forest).leaves, known[0], explainer.references) / 12).mean(axis=0) for forest in (one, other)
+        (shapley(trees_of(forest).leaves, known[0], explainer.references) / 12).mean(axis=0) for forest in (one, other)
     ]
     np.testing.assert_allclose(told.parts, 0.25 * apart[0] + 0.75 * apart[1], atol=1e-9)
 

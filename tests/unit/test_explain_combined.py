@@ -11,10 +11,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from atipico.learn.average import compile_average
 from atipico.learn.combine import CALIBRATIONS, Stacking, log_odds
 from atipico.learn.ensembles import Ensemble, Member
+from atipico.learn.graph_reader import read_graph
 from atipico.learn.shapley import orders_of, over_orders
-from explaining import by_definition, registered, samples
+from explaining import by_definition, registered, samples, steps_of
 
 
 def boosting():
@@ -124,7 +126,7 @@ def test_of_many_columns_some_orders_stand_for_all():
     def bent(rows: np.ndarray) -> np.ndarray:
         return np.exp(rows[:, 0]) * rows[:, 1] + rows[:, 2] * rows[:, 3] * rows[:, 4] + np.abs(rows[:, 5])
 
-    some, again = (over_orders(bent, row, reference, orders_of(7)) for _ in range(2))
+    some, again = (over_orders(steps_of(bent, row, reference, orders_of(7)), orders_of(7)) for _ in range(2))
 
     exact = by_definition(bent, row, reference)
     assert np.array_equal(some, again)
@@ -132,6 +134,19 @@ def test_of_many_columns_some_orders_stand_for_all():
     assert np.abs(some - exact).max() < 0.1 * np.abs(exact).max()
     assert some[6] == 0
     assert len(orders_of(7)) < len(orders_of(5)) * 2 == 240
+
+
+def test_what_a_mean_is_along_an_order_is_what_it_is_of_the_rows_of_its_steps():
+    """given a mean of trees and lines of eight columns, within a sigmoid"""
+    known = np.random.default_rng(0).normal(size=(800, 8))
+    made = [one().fit(known, known[:, 0] * known[:, 1] + known[:, 2] > 0.7) for one in (boosting, forest, logistic)]
+    term = read_graph(compile_average(made, 8)).term
+
+    for row, reference in zip(known[:5], known[5:10], strict=True):
+        along = term.along(row, reference, orders_of(8))
+
+        np.testing.assert_allclose(along, steps_of(term.values, row, reference, orders_of(8)), atol=1e-12)
+        assert np.ptp(along) > 0.01
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from atipico.learn.combine import CLOSEST, Isotonic, Sigmoid, log_odds, sigmoid
 from atipico.learn.graph import ROWS, SCORE
 from atipico.learn.shapley import leaves_of
-from atipico.learn.terms import Margin, Term, Through, Weighted
+from atipico.learn.terms import Line, Term, Through, Trees, Weighted
 from atipico.learn.trees import trees_of
 
 LOG_ODDS = "log-odds"
@@ -102,7 +102,7 @@ class _Reader:
         sums, scale = self._node(node.input[1], "Mul").input
         return Through(SCORE, self._of_trees("log2 of the strangeness", sums, self._number(scale)), np.exp2)
 
-    def _of_log_odds(self, inner: Any) -> Margin:
+    def _of_log_odds(self, inner: Any) -> Trees | Line:
         """A boosting, or a line."""
         before, number = inner.input
         if inner.op_type == "Mul":
@@ -111,7 +111,7 @@ class _Reader:
         if self._node(before, "TreeEnsemble", "MatMul").op_type == "TreeEnsemble":
             return self._of_trees(LOG_ODDS, before, 1.0, offset)
         slopes, moved = self._line(before)
-        return Margin(LOG_ODDS, 1.0, offset + moved, [], [], slopes)
+        return Line(LOG_ODDS, slopes, offset + moved)
 
     def _line(self, name: str) -> tuple[np.ndarray, float]:
         """The slopes of a line, and what it is moved by, through the scalers before it."""
@@ -126,12 +126,12 @@ class _Reader:
                 moved -= float(self._numbers[number] @ slopes)
         return slopes, moved
 
-    def _of_trees(self, unit: str, name: str, scale: float, offset: float = 0.0) -> Margin:
+    def _of_trees(self, unit: str, name: str, scale: float, offset: float = 0.0) -> Trees:
         node = self._node(name, "TreeEnsemble")
         if node.input[0] != ROWS:
             raise ValueError("its trees take rows that were changed before")
-        trees, columns = trees_of(node), self._input.type.tensor_type.shape.dim[1].dim_value
-        return Margin(unit, scale, offset, trees, [leaves_of(tree, columns) for tree in trees], None)
+        columns = self._input.type.tensor_type.shape.dim[1].dim_value
+        return Trees(unit, leaves_of(trees_of(node), columns), scale, offset)
 
     def _number(self, name: str) -> float:
         return float(np.ravel(self._numbers[name])[0])

@@ -8,7 +8,7 @@ reference's. A feature that no tree looks at gets exactly 0, and the parts add u
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import permutations
 from typing import NamedTuple
 
@@ -20,14 +20,51 @@ ORDERS = 128  # of columns, at the most, where a part is a mean over orders
 
 
 class Leaves(NamedTuple):
-    """The leaves of one tree as boxes: a row is in a leaf where low < row <= high. low, high: (n, k); value: (n,)."""
+    """The leaves of trees as boxes: a row is in one where low < row[column] <= high for all columns on its way.
 
+    column: int (n, d), d those of the longest way; a shorter one is filled up with columns that it leaves free.
+    low, high: float64 (n, d). value: (n,).
+    """
+
+    column: np.ndarray
     low: np.ndarray
     high: np.ndarray
     value: np.ndarray
 
+    def hold(self, row: np.ndarray) -> np.ndarray:
+        """Whether a row is within a leaf's bounds, bool (n, d)."""
+        numbers = row[self.column]
+        within: np.ndarray = (self.low < numbers) & (numbers <= self.high)
+        return within
 
-def leaves_of(tree: Tree, columns: int) -> Leaves:
+    def sum(self, rows: np.ndarray) -> np.ndarray:
+        """What the trees add up to, float64 (m, k) -> (m,). No number may be missing."""
+        return np.array([self.value[self.hold(row).all(axis=1)].sum() for row in rows])
+
+
+class Reached(NamedTuple):
+    """The leaves that are reached by those coalitions that hold all columns of `own` and none of `other`, bool (n, d).
+
+    own: where the row alone is inside. other: where the reference alone is.
+    """
+
+    column: np.ndarray
+    value: np.ndarray
+    own: np.ndarray
+    other: np.ndarray
+
+
+def leaves_of(trees: Sequence[Tree], columns: int) -> Leaves:
+    low, high, value = (np.concatenate(each) for each in zip(*(_boxes(tree, columns) for tree in trees), strict=True))
+    free = np.isinf(low) & np.isinf(high)
+    longest = columns - int(free.sum(axis=1).min())
+    column = np.argsort(free, axis=1, kind="stable")[:, :longest]
+    low, high = (np.take_along_axis(one, column, axis=1) for one in (low, high))
+    return Leaves(column, low, high, value)
+
+
+def _boxes(tree: Tree, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """low, high: (n, columns) of each leaf; value: (n,)."""
     low, high = np.full((2, len(tree.left), columns), np.inf)
     low[:] = -np.inf
     nodes = np.array([0])
@@ -40,39 +77,50 @@ def leaves_of(tree: Tree, columns: int) -> Leaves:
         low[right, feature] = np.maximum(low[right, feature], threshold)
         nodes = np.concatenate([left, right])
     ends = tree.left < 0
-    return Leaves(low[ends], high[ends], tree.value[ends])
+    return low[ends], high[ends], tree.value[ends]
 
 
-def shapley(trees: Sequence[Leaves], row: np.ndarray, references: np.ndarray) -> np.ndarray:
+def reached(leaves: Leaves, inside: np.ndarray, reference: np.ndarray) -> Reached:
+    """inside: which leaves hold the row, and where."""
+    beside = leaves.hold(reference)
+    some = (inside | beside).all(axis=1)
+    inside, beside = inside[some], beside[some]
+    return Reached(leaves.column[some], leaves.value[some], inside & ~beside, beside & ~inside)
+
+
+def shapley(leaves: Leaves, row: np.ndarray, references: np.ndarray) -> np.ndarray:
     """What each column of a row adds to the sum of all trees beside each reference: (k,) and (r, k) -> (r, k).
 
-    A leaf is reached by those coalitions that hold all columns where the row alone is inside (a of them) and none where
-    the reference alone is (b). Of all orders in which columns come in, (a - 1)! b! / (a + b)! reach the leaf with one
-    of the a, and a! (b - 1)! / (a + b)! leave it with one of the b.
+    Of all orders in which columns come in, (a - 1)! b! / (a + b)! reach a leaf with one of its a own ones, and
+    a! (b - 1)! / (a + b)! leave it with one of the b others.
     """
-    parts = np.zeros(references.shape)
-    enters, leaves = _shares(len(row))
-    for low, high, value in trees:
-        inside = (low < row) & (row <= high)
-        for at, reference in enumerate(references):
-            beside = (low < reference) & (reference <= high)
-            own, other = inside & ~beside, beside & ~inside
-            reached = value * (inside | beside).all(axis=1)
-            a, b = own.sum(axis=1), other.sum(axis=1)
-            parts[at] += (reached * enters[a, b]) @ own - (reached * leaves[a, b]) @ other
+    parts, inside = np.empty(references.shape), leaves.hold(row)
+    enters, left = _shares(leaves.column.shape[1])
+    for at, reference in enumerate(references):
+        some = reached(leaves, inside, reference)
+        a, b = some.own.sum(axis=1), some.other.sum(axis=1)
+        gains = (some.value * enters[a, b])[:, None] * some.own - (some.value * left[a, b])[:, None] * some.other
+        parts[at] = np.bincount(some.column.ravel(), gains.ravel(), len(row))
     return parts
 
 
-def sums(trees: Sequence[Tree], rows: np.ndarray) -> np.ndarray:
-    """What all trees add up to, float64 (m, k) -> (m,). No number may be missing."""
-    found, every = np.zeros(len(rows)), np.arange(len(rows))
-    for tree in trees:
-        node = np.zeros(len(rows), dtype=np.int64)
-        while (inner := tree.left[node] >= 0).any():
-            goes_left = rows[every, tree.feature[node]] <= tree.threshold[node]
-            node = np.where(inner, np.where(goes_left, tree.left[node], tree.right[node]), node)
-        found += tree.value[node]
-    return found
+def along(leaves: Leaves, row: np.ndarray, reference: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    """The sum of all trees while the row's numbers come in beside a reference's, order by order: (n, k) -> (n, k + 1).
+
+    A leaf is reached from the step that brings the last of its own columns, until the one that brings the first other.
+    """
+    many, columns = orders.shape
+    steps = np.argsort(orders, axis=1) + 1  # by column, the step that brings it
+    some = reached(leaves, leaves.hold(row), reference)
+    begins, ends = np.zeros((many, len(some.value)), dtype=np.int64), np.full((many, len(some.value)), columns + 1)
+    for column, own, other in zip(some.column.T, some.own.T, some.other.T, strict=True):
+        begins[:, own] = np.maximum(begins[:, own], steps[:, column[own]])
+        ends[:, other] = np.minimum(ends[:, other], steps[:, column[other]])
+    order, leaf = np.nonzero(begins < ends)
+    value, at = some.value[leaf], order * (columns + 2)
+    gains = np.bincount(at + begins[order, leaf], value, many * (columns + 2))
+    gains -= np.bincount(at + ends[order, leaf], value, many * (columns + 2))
+    return gains.reshape(many, columns + 2).cumsum(axis=1)[:, :-1]
 
 
 def orders_of(columns: int) -> np.ndarray:
@@ -84,18 +132,10 @@ def orders_of(columns: int) -> np.ndarray:
     return found
 
 
-def over_orders(
-    value: Callable[[np.ndarray], np.ndarray], row: np.ndarray, reference: np.ndarray, orders: np.ndarray
-) -> np.ndarray:
-    """What each column of a row adds to any function of rows when it comes in, the mean over some orders, (k,)."""
-    many, columns = orders.shape
-    steps = np.tile(reference, (many, columns + 1, 1))
-    for step in range(columns):
-        steps[:, step + 1] = steps[:, step]
-        steps[np.arange(many), step + 1, orders[:, step]] = row[orders[:, step]]
-    gains = np.diff(value(steps.reshape(-1, columns)).reshape(many, -1), axis=1)
-    parts = np.zeros(columns)
-    np.add.at(parts, orders, gains / many)
+def over_orders(values: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    """What each column adds when it comes in, the mean over some orders: values (n, k + 1) along orders (n, k)."""
+    parts = np.zeros(orders.shape[1])
+    np.add.at(parts, orders, np.diff(values, axis=1) / len(orders))
     return parts
 
 

@@ -1,4 +1,8 @@
-"""What a score is made of, as terms, each of which tells what every number of a row adds to it beside another row."""
+"""What a score is made of, as terms, each of which tells what every number of a row adds to it beside another row.
+
+Each has `values` (m, k) -> (m,), `parts`, and `along`: its values while the row's numbers come in one by one beside a
+reference's, in some orders, (n, k) -> (n, k + 1).
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from atipico.learn.shapley import Leaves, orders_of, over_orders, shapley, sums
-from atipico.learn.trees import Tree
+from atipico.learn.shapley import Leaves, along, orders_of, over_orders, shapley
 from atipico.registry.models import EQUAL
 
 Link = Callable[[np.ndarray], np.ndarray]
@@ -22,27 +25,42 @@ class Parts(NamedTuple):
     of: np.ndarray
 
 
-class Margin(NamedTuple):
-    """scale * (sum of trees, or rows @ slopes) + offset: what an estimator adds up. Its parts are Shapley values.
-
-    slopes: float64 (k,) of a line, in which case there are no trees. leaves: those of the trees.
-    """
+class Trees(NamedTuple):
+    """scale * (sum of the trees) + offset. Its parts are Shapley values."""
 
     unit: str
+    leaves: Leaves
     scale: float
     offset: float
-    trees: Sequence[Tree]
-    leaves: Sequence[Leaves]
-    slopes: np.ndarray | None
 
     def values(self, rows: np.ndarray) -> np.ndarray:
-        found = sums(self.trees, rows) if self.slopes is None else rows @ self.slopes
-        return np.asarray(self.scale * found + self.offset)
+        return np.asarray(self.scale * self.leaves.sum(rows) + self.offset)
 
     def parts(self, row: np.ndarray, references: np.ndarray) -> Parts:
         value, *bases = self.values(np.vstack([row, references]))
-        of = shapley(self.leaves, row, references) if self.slopes is None else self.slopes * (row - references)
-        return Parts(float(value), np.array(bases), self.scale * of)
+        return Parts(float(value), np.array(bases), self.scale * shapley(self.leaves, row, references))
+
+    def along(self, row: np.ndarray, reference: np.ndarray, orders: np.ndarray) -> np.ndarray:
+        return np.asarray(self.scale * along(self.leaves, row, reference, orders) + self.offset)
+
+
+class Line(NamedTuple):
+    """rows @ slopes + offset, whose parts are those of the sum."""
+
+    unit: str
+    slopes: np.ndarray
+    offset: float
+
+    def values(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(rows @ self.slopes + self.offset)
+
+    def parts(self, row: np.ndarray, references: np.ndarray) -> Parts:
+        value, *bases = self.values(np.vstack([row, references]))
+        return Parts(float(value), np.array(bases), self.slopes * (row - references))
+
+    def along(self, row: np.ndarray, reference: np.ndarray, orders: np.ndarray) -> np.ndarray:
+        gains = (self.slopes * (row - reference))[orders].cumsum(axis=1)
+        return np.asarray(np.pad(gains, ((0, 0), (1, 0))) + self.values(reference[None]))
 
 
 class Weighted(NamedTuple):
@@ -64,6 +82,12 @@ class Weighted(NamedTuple):
             for column in zip(*found, strict=True)
         )
         return Parts(float(value) + self.offset, np.asarray(bases) + self.offset, np.asarray(of))
+
+    def along(self, row: np.ndarray, reference: np.ndarray, orders: np.ndarray) -> np.ndarray:
+        each = [
+            weight * one.along(row, reference, orders) for weight, one in zip(self.weights, self.terms, strict=True)
+        ]
+        return np.asarray(sum(each) + self.offset)
 
 
 class Through(NamedTuple):
@@ -91,15 +115,15 @@ class Through(NamedTuple):
             carried += [self._bent(slope, row, one, orders) for slope, one in zip(slopes, references, strict=True)]
         return Parts(float(self.link(np.array(value))), self.link(bases), carried)
 
+    def along(self, row: np.ndarray, reference: np.ndarray, orders: np.ndarray) -> np.ndarray:
+        return self.link(self.term.along(row, reference, orders))
+
     def _bent(self, slope: float, row: np.ndarray, reference: np.ndarray, orders: np.ndarray) -> np.ndarray:
-        def beyond(rows: np.ndarray) -> np.ndarray:
-            inner = self.term.values(rows)
-            return self.link(inner) - slope * inner
-
-        return over_orders(beyond, row, reference, orders)
+        inner = self.term.along(row, reference, orders)
+        return over_orders(self.link(inner) - slope * inner, orders)
 
 
-Term = Margin | Weighted | Through
+Term = Trees | Line | Weighted | Through
 
 
 def innermost(term: Term) -> tuple[Term, Link]:
