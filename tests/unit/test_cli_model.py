@@ -9,13 +9,16 @@ from typer.testing import CliRunner
 
 from atipico.cli.model import app
 from atipico.config import home
+from atipico.registry.shelf import versions
 
 
-def test_the_tracked_models_are_listed():
+def test_every_version_is_listed_the_tracked_ones_too():
     shown = CliRunner().invoke(app, ["list", "--json"])
 
+    listed = [model["id"] for model in json.loads(shown.stdout)["models"]]
     assert shown.exit_code == 0
-    assert [model["id"] for model in json.loads(shown.stdout)["models"]] == ["machine@1", "payments@1"]
+    assert listed == sorted(f"{path.parent.name}@{path.name}" for path in versions(home() / "models"))
+    assert {"machine@1", "payments@1"} <= set(listed)
 
 
 def test_a_damaged_model_is_listed_with_its_reason(tmp_path):

@@ -36,7 +36,7 @@ def atipico(tmp_path):
         (("score", "no.csv", "--model", "payments"), 2, "does not exist"),
         (("score", str(SAMPLE), "--model", "payments", "--from", "today"), 2, "--from"),
         (("score", str(SAMPLE), "--model", "paymets"), 1, "did you mean 'payments'?"),
-        (("score", str(SAMPLE), "--job", "payments", "--model", "payments@9"), 1, "did you mean 'payments@1'?"),
+        (("score", str(SAMPLE), "--job", "payments", "--model", "payments@1O"), 1, "did you mean 'payments@1'?"),
         (("score", str(SAMPLE), "--model", "payments", "--dataset", "transaction"), 1, "did you mean 'transactions'?"),
         (("generator", "paymets"), 1, "did you mean 'payments'?"),
     ],
