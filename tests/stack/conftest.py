@@ -39,9 +39,13 @@ class Stack:
             "PYTHONPATH": str(SERVICES),
         }
 
-    def atipico(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def atipico(self, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "atipico.cli", *words]
-        return subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=110, check=False)
+        return subprocess.run(command, env=env or self.env, capture_output=True, text=True, timeout=110, check=False)
+
+    def in_another_shell(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Typed where the run folder is known and none of its ports."""
+        return self.atipico(*words, env={name: text for name, text in self.env.items() if not name.endswith("_PORT")})
 
     def up(self, *words: str) -> str:
         done = self.atipico("up", *words)

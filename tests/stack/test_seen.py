@@ -127,10 +127,11 @@ def test_every_line_that_a_part_tells_is_json_and_says_whose_it_is(stack):
         assert all({"timestamp", "level", "event"} <= line.keys() for line in lines)
 
 
-def test_the_doctor_finds_nothing_wrong_and_sends_a_sample_round(stack):
+@pytest.mark.parametrize("shell", ["its own", "another"])
+def test_the_doctor_finds_nothing_wrong_and_sends_a_sample_round(stack, shell):
     until(lambda: stack.query('SELECT last("pid") FROM "parts"'))
 
-    done = stack.atipico("doctor", "--json")
+    done = (stack.atipico if shell == "its own" else stack.in_another_shell)("doctor", "--json")
 
     findings = {finding["name"]: finding for finding in json.loads(done.stdout)["findings"]}
     assert (done.returncode, json.loads(done.stdout)["ok"]) == (0, True), done.stdout

@@ -28,6 +28,9 @@ def evaluate(
     Joins outcomes and labels by id; also for each version of the model.
     """
     from atipico.client import Client
+    from atipico.engines.embedded import whereabouts
+
+    whereabouts.find()
 
     with _count() as step:
         found = Client().evaluate(job, last, k, key, id_field, labels, step)

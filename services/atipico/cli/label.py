@@ -25,6 +25,13 @@ Labels = Annotated[str, typer.Option(metavar="MEASUREMENT", help="Where labels a
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
+@app.callback()
+def _of_what_runs() -> None:
+    from atipico.engines.embedded import whereabouts
+
+    whereabouts.find()
+
+
 @app.command()
 def add(
     stream: Stream,

@@ -53,9 +53,11 @@ def pdf(
 def _is_up() -> bool:
     """Whether a store runs here, or one elsewhere is named."""
     from atipico.config import run_dir
+    from atipico.engines.embedded import whereabouts
     from atipico.engines.embedded.processes import running
     from atipico.store_access import elsewhere
 
+    whereabouts.find()  # for the notebooks too
     return bool(elsewhere()) or "store" in running(run_dir())
 
 

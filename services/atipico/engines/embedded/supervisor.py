@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import structlog
 
-from atipico.engines.embedded import processes, state
+from atipico.engines.embedded import processes, state, whereabouts
 from atipico.engines.embedded.alike import made_of, take_over
 from atipico.engines.embedded.logs import keep_small, log_path
 from atipico.engines.embedded.parts import Part
@@ -60,6 +60,7 @@ class Supervisor:
         self.kept = [Kept(part) for part in parts]
         self.restarts = 0
         self._itself = _identity(psutil.Process())
+        self._found_at = whereabouts.told(environment)
         self._written: tuple[dict[str, Any], float] = ({}, 0.0)
 
     def adopt(self) -> None:
@@ -161,6 +162,7 @@ class Supervisor:
             "state": doing,
             **self._itself,
             "restarts": self.restarts,
+            "found_at": self._found_at,
             "guard": _identity(self.guard),
             "parts": {
                 kept.part.name: {

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import orjson
 
 from atipico.config import home, load, run_dir
-from atipico.engines.embedded import prepare, processes, state
+from atipico.engines.embedded import prepare, processes, state, whereabouts
 from atipico.engines.embedded.alike import take_over
 from atipico.engines.embedded.down import down
 from atipico.engines.embedded.guard import start_guard
@@ -85,6 +85,7 @@ def like_payments(data: Path) -> str | None:
 def _refuse_second(run: Path) -> None:
     living = processes.running(run)
     if "supervisor" in living or "guard" in living:
+        whereabouts.find()
         where = ", ".join(f"{part} {address}" for part, address in addresses().items())
         raise Refused(f"Atipico already runs in {run} ({where}); ./down.sh stops it, `atipico status` shows it")
 
