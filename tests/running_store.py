@@ -24,11 +24,14 @@ _numbers = itertools.count(random.randrange(_MANY))
 
 def free_port() -> int:
     """A port that nobody has, another one each time: who wants it may take a while to start."""
-    while True:
-        port = _FIRST + next(_numbers) % _MANY
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+    return next(port for number in _numbers if is_free(port := _FIRST + number % _MANY))
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe, suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 class RunningStore:

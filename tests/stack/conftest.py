@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import pytest
 
 from atipico.engines.embedded import processes
 from atipico.wire.sample import Score
+from running_store import free_port
 from waiting import until
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -110,11 +110,6 @@ class Stack:
         shutil.rmtree(self.run, ignore_errors=True)
         assert done.returncode == 0, done.stderr
         assert not left, f"`down` left {left}"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @pytest.fixture

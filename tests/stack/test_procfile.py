@@ -10,7 +10,7 @@ from pathlib import Path
 
 import requests
 
-from running_store import free_port, fresh_store  # noqa: F401 - a fixture
+from running_store import free_port, fresh_store, is_free  # noqa: F401 - a fixture
 from waiting import until
 
 HOUSE = Path(__file__).parents[2]
@@ -21,16 +21,22 @@ class Honcho:
     """The whole Procfile; a line's port is the first one and 100 more for each line before it."""
 
     def __init__(self, folder: Path, store: str) -> None:
-        self.first, self.said = free_port() % 40000 + 20000, folder / "honcho.log"
+        self.said = folder / "honcho.log"
+        self.first = next(port for port in iter(free_port, None) if all(map(is_free, self.ports(port))))
         env = {**os.environ, "ATIPICO_RUN": str(folder / "run"), "ATIPICO_STORE_URL": store, "OMP_NUM_THREADS": "1"}
         env |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         command = [sys.executable, "-m", "honcho", "-f", str(HOUSE / "Procfile"), "start", "-p", str(self.first)]
         with self.said.open("wb") as said:
             self.process = subprocess.Popen(command, cwd=HOUSE, env=env, stdout=said, stderr=said)
 
+    @staticmethod
+    def ports(first: int) -> list[int]:
+        return [first + 100 * at for at in range(len(LINES))]
+
     def answers(self, line: str) -> bool:
+        port = self.ports(self.first)[LINES.index(line)]
         try:
-            return requests.get(f"http://127.0.0.1:{self.first + 100 * LINES.index(line)}/ping", timeout=2).ok
+            return requests.get(f"http://127.0.0.1:{port}/ping", timeout=2).ok
         except requests.RequestException:
             return False
 

@@ -14,7 +14,8 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from stack.conftest import Stack, free_port
+from running_store import free_port
+from stack.conftest import Stack
 from waiting import until
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -27,9 +28,9 @@ _ROW = re.compile(r"^\| `(atipico_\w+)` \| (\w+) \| ([^|]*)\| ([^|]*) \| ([^|]*)
 def stack() -> Iterator[Stack]:
     """A running stack that tells every batch and answers /metrics on free ports."""
     stack = Stack()
-    stack.ports |= {part: free_port() for part in METRICS} | {"page": stack.ports.get("page") or free_port()}
+    stack.ports |= {part: free_port() for part in METRICS}
     stack.env |= {f"ATIPICO_{part.upper()}_METRICS_PORT": str(stack.ports[part]) for part in METRICS}
-    stack.env |= {"ATIPICO_PAGE_PORT": str(stack.ports["page"]), "ATIPICO_LOG": "debug"}
+    stack.env["ATIPICO_LOG"] = "debug"
     try:
         stack.up("--rate", "200")
         yield stack
