@@ -37,19 +37,30 @@ class Disk:
             self.mounted = False
 
     def _shrunk(self) -> Iterator[None]:
-        """The disk becomes as large as what is on it. Writers may be faster; then it is tried again."""
+        """The disk becomes as large as what is on it. Writers may take or give back room; then it is tried again."""
         for _ in range(20):
             found = os.statvfs(self.folder)
             used = (found.f_blocks - found.f_bfree) * found.f_frsize
-            if _remount(self.folder, f"{max(used, _PAGE) // 1024}k"):
+            least = 1 if used else _PAGE + 1  # the smallest disk has a page
+            if _remount(self.folder, f"{max(used, _PAGE) // 1024}k") and self._refuses(least):
                 break
         else:
             raise AssertionError(f"{self.folder}: its disk can't be made full")
         try:
-            assert os.statvfs(self.folder).f_bfree == 0 or not used, f"{self.folder}: has room left"
             yield
         finally:
             assert _remount(self.folder, _ROOM), f"{self.folder}: its disk can't be made free again"
+
+    def _refuses(self, size: int) -> bool:
+        """Whether a file of so many bytes has no room."""
+        probe = self.folder / "probe"
+        try:
+            probe.write_bytes(bytes(size))
+        except OSError:
+            return True
+        finally:
+            probe.unlink(missing_ok=True)
+        return False
 
 
 def _forbidden(processes: Sequence[psutil.Process]) -> Iterator[None]:
