@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import matplotlib.font_manager  # noqa: F401 - lists the fonts once, so that no kernel complains of how long that takes
+
 
 def outputs(notebook: Any) -> list[Any]:
     return [out for cell in notebook.cells for out in cell.get("outputs", [])]

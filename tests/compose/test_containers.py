@@ -189,6 +189,7 @@ def test_memory_is_told(up, request):
 def test_down_leaves_the_data_and_the_next_up_finds_it(up):
     sample = "SELECT count(amount) FROM payments WHERE time <= {}"
     before = time.time_ns()
+    until(lambda: up.query(f"SELECT amount FROM payments WHERE time > {before} LIMIT 1"))  # none before is on its way
     counted = up.query(sample.format(before))
 
     done = up.command("down")

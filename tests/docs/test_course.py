@@ -18,6 +18,7 @@ from atipico.learn.course import COURSE, material
 from atipico.learn.recipe import changed, read_recipe
 from creditcard import write_creditcard
 from docs.pages import pictures
+from executed import complaints, outputs, pictures_of
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PICTURES = {"01-look": 5, "02-prepare": 4, "03-tuning": 4, "04-ensembles": 4}
@@ -39,10 +40,6 @@ def execute(tmp_path):
     return run
 
 
-def outputs(notebook: Any) -> list[Any]:
-    return [out for cell in notebook.cells for out in cell.get("outputs", [])]
-
-
 @pytest.mark.timeout(300)  # its kernel imports half the ecosystem first
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_notebook_runs_says_what_it_is_for_and_has_its_pictures_as_pdf_too(name, execute, tmp_path):
@@ -51,9 +48,9 @@ def test_a_notebook_runs_says_what_it_is_for_and_has_its_pictures_as_pdf_too(nam
 
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert all(part in text for part in ("**Goal.**", "**Resumen.**", "## What we saw"))
-    assert sum("image/png" in out.get("data", {}) for out in outputs(notebook)) == PICTURES[name]
+    assert pictures_of(notebook) == PICTURES[name]
     assert pictures((tmp_path / "made.pdf").read_bytes()) == PICTURES[name]
-    assert not [out for out in outputs(notebook) if out.get("name") == "stderr"]
+    assert not complaints(notebook)
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +70,8 @@ def test_it_runs_on_the_well_known_two_days_as_it_stands_where_somebody_put_them
 
     texts = [out.get("text", "") or out.get("data", {}).get("text/plain", "") for out in outputs(notebook)]
     assert any("card payments, creditcard.csv" in text for text in texts)
-    assert sum("image/png" in out.get("data", {}) for out in outputs(notebook)) == PICTURES[name]
-    assert not [out for out in outputs(notebook) if out.get("name") == "stderr"]
+    assert pictures_of(notebook) == PICTURES[name]
+    assert not complaints(notebook)
 
 
 def test_the_course_is_on_what_somebody_put_there_and_small_where_it_is_asked_for(tmp_path, monkeypatch):

@@ -22,13 +22,15 @@ class Found(NamedTuple):
 def compare(stack: Stack, stream: str, until: int, id_field: str = "transaction_id") -> Found:
     """Samples of a stream up to a time (ns) beside the outcomes of the job of that name.
 
-    The scores are read after the samples, so that an outcome can't be missed for having come later.
+    The scores are read after the samples, so that an outcome can't be missed for having come later; and those of no
+    sample are looked for once more among the samples, which may have come later too.
     """
-    samples = {
-        (series["tags"]["shard"], at): identity
-        for series in stack.query(f'SELECT "{id_field}" FROM "{stream}" WHERE time <= {until} GROUP BY "shard"')
-        for at, identity in series["values"]
-    }
+
+    def read() -> dict[Key, int]:
+        told = stack.query(f'SELECT "{id_field}" FROM "{stream}" WHERE time <= {until} GROUP BY "shard"')
+        return {(series["tags"]["shard"], at): identity for series in told for at, identity in series["values"]}
+
+    samples = read()
     where = f"\"atipico_job\" = '{stream}' AND \"source\" = '{stream}' AND time <= {until}"
     outcomes = {
         (series["tags"]["shard"], at): (scored, why)
@@ -37,7 +39,8 @@ def compare(stack: Stack, stream: str, until: int, id_field: str = "transaction_
     }
     unscored = {key: why for key, (scored, why) in outcomes.items() if not scored}
     ids = [samples[key] for key in sorted(samples, key=lambda key: key[1])]
-    return Found(samples.keys() - outcomes.keys(), outcomes.keys() - samples.keys(), unscored, ids)
+    strange = outcomes.keys() - samples.keys()
+    return Found(samples.keys() - outcomes.keys(), strange - read().keys() if strange else strange, unscored, ids)
 
 
 def settled(stack: Stack, stream: str, until: int, within_s: float = 40.0) -> Found:

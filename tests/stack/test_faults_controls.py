@@ -115,7 +115,7 @@ def test_a_second_writer_that_is_late_changes_nothing_unless_nobody_goes_back(ch
     try:
         stream = chain.job(name, SEED, 'allowed_late = "1h"')
         last = written_by_two(chain, name, 1500)
-        until(lambda: chain.visible(stream, last - 1))
+        until(lambda: chain.visible(stream, last - 1500) == 1500)
         found = in_the_end(chain, stream, last, within_s=3 if patch else 30)
     finally:
         chain.switch("host", None)

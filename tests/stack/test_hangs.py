@@ -6,10 +6,16 @@ import json
 import os
 import signal
 import time
+from typing import Any
 
+from stack.conftest import Stack
 from waiting import until
 
 PARTS = ("store", "classifier", "agent", "host", "generator", "page")
+
+
+def parts(stack: Stack) -> list[tuple[str, dict[str, Any]]]:
+    return [(name, row) for name, row in stack.status().items() if name in PARTS]
 
 
 def test_parts_that_hang_are_started_again_and_scores_go_on(new_stack):
@@ -20,11 +26,11 @@ def test_parts_that_hang_are_started_again_and_scores_go_on(new_stack):
     for part in PARTS:
         os.kill(before[part]["pid"], signal.SIGSTOP)
     stopped = time.time_ns()
-    until(lambda: all(new_stack.status()[part]["pid"] not in (None, before[part]["pid"]) for part in PARTS))
+    until(lambda: all(row["pid"] not in (None, before[name]["pid"]) for name, row in parts(new_stack)))
     until(lambda: {row["state"] for row in new_stack.status().values()} == {"up"})
     until(lambda: new_stack.scores(f"time > {stopped} AND source = 'payments'"))
 
-    assert all(row["restarts"] >= 1 for name, row in new_stack.status().items() if name in PARTS)
+    assert all(row["restarts"] >= 1 for _, row in parts(new_stack))
     log = (new_stack.run / "log" / "supervisor.log").read_text()
     told = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     assert {one["name"] for one in told if one["event"] == "a part hangs and is killed"} == {*PARTS}

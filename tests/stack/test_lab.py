@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 import requests
 from jupyter_client import BlockingKernelClient
 
@@ -14,6 +15,7 @@ from atipico import secret
 from waiting import until
 
 
+@pytest.mark.timeout(300)  # its server and a kernel import half the ecosystem, on a machine that may be busy
 def test_the_lab_runs_beside_the_parts_and_its_kernels_find_this_stack(new_stack):
     told = new_stack.up("--lab")
     [address] = re.findall(r"^notebook +(\S+)$", told, re.MULTILINE)
@@ -27,6 +29,7 @@ def test_the_lab_runs_beside_the_parts_and_its_kernels_find_this_stack(new_stack
     assert {"00-hello.py", "00-hello.ipynb"} <= {one["name"] for one in listed}
     assert new_stack.status()["lab"]["state"] == "up"
 
+    until(lambda: all(new_stack.scores(f"atipico_job = '{job}'") for job in ("machine", "payments")))
     started = requests.post(f"{url}/api/kernels", headers=known, json={"name": "python3"}, timeout=60).json()
     kernel = ask(new_stack.run / "lab" / f"kernel-{started['id']}.json")
     assert kernel["jobs"] == "['machine', 'payments']"

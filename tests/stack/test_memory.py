@@ -16,6 +16,7 @@ MOST = 1.1
 GROWS = """
 import time
 kept = []
+print("begun", flush=True)
 while True:
     kept.append(b"x" * {size})
     time.sleep(0.05)
@@ -36,7 +37,9 @@ class Process:
     """A process alone, in place of the stack."""
 
     def __init__(self, size: int) -> None:
-        self._process = subprocess.Popen([sys.executable, "-c", GROWS.format(size=size)])
+        self._process = subprocess.Popen([sys.executable, "-c", GROWS.format(size=size)], stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        self._process.stdout.readline()  # what it takes to begin is no leak
 
     def memory(self) -> dict[str, float]:
         return {"it": psutil.Process(self._process.pid).memory_info().rss / 2**20}

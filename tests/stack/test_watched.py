@@ -50,8 +50,10 @@ def write(stack: Stack, celsius: list[float], at: int, size: int, start: int) ->
 
 
 def sunk(run: Path) -> list[int]:
+    """The times of all outcomes of which the whole line is there."""
     file = run / "sinks" / "pump.jsonl"
-    return [int(orjson.loads(line)["time"][-10:-1]) for line in file.read_text().splitlines()] if file.exists() else []
+    lines = file.read_text().split("\n")[:-1] if file.exists() else []
+    return [int(orjson.loads(line)["time"][-10:-1]) for line in lines]
 
 
 def test_a_detector_that_learns_scores_each_sample_as_if_nobody_had_killed_its_agent(stack):
