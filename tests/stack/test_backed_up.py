@@ -22,6 +22,7 @@ def elsewhere():
     stack.close()
 
 
+@pytest.mark.timeout(300)  # two stacks come up and go, which takes 95 s where ten want each of two cores
 def test_a_backup_under_load_goes_on_elsewhere_with_every_outcome_and_no_id_twice(new_stack, elsewhere, tmp_path):
     new_stack.up("--rate", "200")
     wait_until(lambda: new_stack.scores() > 1000)

@@ -109,6 +109,7 @@ def accepted(stack: Stack, row: str) -> bool:
     return True
 
 
+@pytest.mark.timeout(300)  # four thousand writes, one by one, which take 90 s where ten want each of two cores
 def test_labels_reach_the_features_live_as_they_do_at_once_whatever_is_killed(stack, tmp_path):
     rng, start = random.Random(3), time.time_ns() // S * S
     sales = [

@@ -30,7 +30,7 @@ def stack() -> Iterator[Stack]:
     stack = Stack()
     stack.ports |= {part: free_port() for part in METRICS}
     stack.env |= {f"ATIPICO_{part.upper()}_METRICS_PORT": str(stack.ports[part]) for part in METRICS}
-    stack.env["ATIPICO_LOG"] = "debug"
+    stack.env |= {"ATIPICO_LOG": "debug", "ATIPICO_SUPERVISOR_HANG__AFTER": "0s"}  # who is stopped here stays so
     try:
         stack.up("--rate", "200")
         yield stack
