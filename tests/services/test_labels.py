@@ -271,6 +271,7 @@ def test_the_command_draws_a_line_a_version_and_tells_the_same_as_json(judged, a
     unknown, wrong = atipico("evaluate", "paymets"), atipico("evaluate", "payments", "--key", "custmer")
 
     assert "10 samples, 1 not scored, 7 labelled (4 anomalies), 2 not yet" in drawn.stdout
+    assert drawn.stdout.splitlines()[1].endswith("  average precision  precision at 2")
     lines = [line.split() for line in drawn.stdout.splitlines()[2:]]
     assert lines[0] == ["all", "10", "5", "7", "0.500", "0.500", "0.500", "0.692", "0.750"]
     assert [line[0] for line in lines] == ["all", "m@1", "m@2"]

@@ -6,9 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
+
+from atipico import __version__
+from atipico.cli.main import app
 
 SERVICES = Path(__file__).parents[2] / "services"
 HEAVY = ("numpy", "pydantic", "duckdb", "flask", "onnxruntime", "influxdb_client", "psutil", "orjson")
@@ -59,6 +65,31 @@ def test_status_has_a_row_for_every_part_also_when_nothing_runs(atipico):
     assert [row["name"] for row in parts] == ["supervisor", "store", "classifier", "agent", "host", "generator", "page"]
     assert {row["state"] for row in parts} == {"stopped"}
     assert {row["pid"] for row in parts} == {None}
+
+
+def test_no_list_of_commands_cuts_one_off_in_80_columns():
+    """What stands beside each name is the first sentence of its help, whole."""
+
+    def groups(command: Any) -> Iterator[Any]:
+        if commands := getattr(command, "commands", {}):
+            yield commands
+        for below in commands.values():
+            yield from groups(below)
+
+    cut = [
+        name
+        for commands in groups(get_command(app))
+        for name, command in commands.items()
+        if not command.hidden and len(command.get_short_help_str(1000)) > 80 - len("    ") - max(map(len, commands))
+    ]
+
+    assert not cut
+
+
+def test_the_version_is_told(atipico):
+    done = atipico("--version")
+
+    assert (done.returncode, done.stdout) == (0, f"atipico {__version__}\n")
 
 
 def test_the_table_of_status_can_be_read_without_colours(atipico):

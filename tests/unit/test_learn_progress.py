@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from atipico.cli.bars import _left
+from atipico.cli.bars import _done, _left
 from atipico.learn.stages import Learning
 from learning import RECIPE, Bars, begun, make_payments
 
@@ -85,8 +85,13 @@ def test_a_bar_is_drawn_on_a_terminal_and_not_into_a_pipe(tmp_path):
     assert b"days" not in piped
 
 
+def test_where_nobody_knows_how_much_there_is_what_is_done_is_counted():
+    assert [_done(0, None), _done(12000, None), _done(0, 8), _done(2, 8)] == ["", "12000", "  0%", " 25%"]
+
+
 def test_what_is_left_grows_while_nothing_moves():
     assert _left(10, 0, 8) == _left(10, 3, None) == ""
+    assert _left(10, 3, 100) == ""  # too early to say
     assert _left(10, 2, 8) == "0:00:30 left"
     assert _left(20, 2, 8) == "0:01:00 left"
     assert _left(20, 8, 8) == "0:00:00 left"

@@ -18,7 +18,10 @@ def compare(
     runs: Runs = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Two runs side by side: settings that differ, figures and their difference."""
+    """Show two runs side by side.
+
+    Settings that differ, figures and their difference.
+    """
     from atipico.learn.compare import compare as compared
     from atipico.learn.compare import find
 

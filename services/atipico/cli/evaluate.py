@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
+
+from atipico.cli.bars import bar
 
 _FIGURES = ("precision", "recall", "auc", "average_precision", "precision_at_k")
 
@@ -31,8 +31,7 @@ def evaluate(
     from atipico.engines.embedded import whereabouts
 
     whereabouts.find()
-
-    with _count() as step:
+    with bar("outcomes") as step:
         found = Client().evaluate(job, last, k, key, id_field, labels, step)
     if as_json:
         import orjson
@@ -45,35 +44,20 @@ def evaluate(
     )
     named = {"all": found, **found["by_version"]}
     wide = 2 + max(map(len, named))
-    of_k = f"{'precision at ' + str(k):>16}"
-    print(f"{'version':<{wide}}{'samples':>9}{'alerts':>8}{'labelled':>10}{'precision':>11}{'recall':>8}", end="")
-    print(f"{'AUC':>8}{'average precision':>19}{of_k}")
+    heads = ("samples", "alerts", "labelled", "precision", "recall", "AUC", "average precision", f"precision at {k}")
+    print(f"{'version':<{wide}}{_row(heads, heads)}")
     for name, one in named.items():
-        precision, recall, auc, average, at_k = (_text(one[figure]) for figure in _FIGURES)
-        print(
-            f"{name:<{wide}}{one['samples']:>9}{one['alerts']:>8}{one['labelled']:>10}{precision:>11}{recall:>8}",
-            end="",
-        )
-        print(f"{auc:>8}{average:>19}{at_k:>16}")
+        counts = (str(one[count]) for count in ("samples", "alerts", "labelled"))
+        print(f"{name:<{wide}}{_row((*counts, *(_text(one[figure]) for figure in _FIGURES)), heads)}")
+
+
+def _row(cells: Sequence[str], heads: Sequence[str]) -> str:
+    """Each under the end of its heading."""
+    return "".join(f"{cell:>{2 + max(6, len(head))}}" for cell, head in zip(cells, heads, strict=True))
 
 
 def _text(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-@contextmanager
-def _count() -> Iterator[Callable[[int], Any]]:
-    """Tells how many outcomes are read, in one line of a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda rows: None
-        return
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("outcomes"), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("outcomes", total=None)
-        yield lambda rows: bar.advance(task, rows)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -17,9 +17,9 @@ app = typer.Typer(help="Learn a model from recorded samples and their labels.", 
 
 @app.command()
 def get(file: File, force: Force = False) -> None:
-    """Get the data, as FILE.toml says: simulated, a file, over HTTP, from OpenML.
+    """Make or fetch the data, as FILE.toml says.
 
-    The only stage that asks the network.
+    They are simulated, a file of this machine, over HTTP or from OpenML. The only stage that asks the network.
     """
     print(prepared(file, force=["get"] * force).get())
 
@@ -47,7 +47,10 @@ def suggest(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Also over a suite that is there.")] = False,
 ) -> None:
-    """Write a suite that the data meet, to be read and edited by hand."""
+    """Write a suite that the data meet.
+
+    A beginning, to be read and edited by hand.
+    """
     print(prepared(file, data).suggest_suite(out, force))
 
 
@@ -138,10 +141,10 @@ def everything(
     force: Force = False,
     track: Track = False,
 ) -> None:
-    """Every stage: get, validate, features, train, evaluate, register.
+    """Do all stages: from the data to a registered model.
 
-    One is skipped when nothing that it reads has changed; get where data are given. Where the data end before the days
-    to judge on, evaluation is left out with a warning.
+    They are get, validate, features, train, evaluate, register. One is skipped when nothing that it reads has changed;
+    get where data are given. Where the data end before the days to judge on, evaluation is left out with a warning.
     """
     print(f"registered {learning(file, data, since, to, runs, models, list(STAGES) * force, track).all().id}")
 

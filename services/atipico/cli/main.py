@@ -44,10 +44,21 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from atipico import __version__
+
+        print(f"atipico {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def everywhere(
     part_of: Annotated[Path | None, typer.Option(hidden=True)] = None,
     made_of: Annotated[str, typer.Option(hidden=True)] = "",
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Which one it is.")
+    ] = False,
 ) -> None:
     """Real-time anomaly detection on live streams, as a stack of small services."""
     # How the supervisor starts a part, finds it again in the process table, and sees whether it is still what it was.

@@ -18,7 +18,7 @@ def make(
         Path | None, typer.Option(file_okay=False, help="The folder of models; models/ unless given.")
     ] = None,
 ) -> None:
-    """Train a reference model again and register it as its next version."""
+    """Make the next version of a reference model."""
     from atipico.learn.extra import needed
 
     with needed("making models"):
@@ -35,7 +35,10 @@ def list_models(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show every model and version. Whether each gives its golden scores here and now is told, too."""
+    """Show every model and version.
+
+    One that does not give its golden scores here and now is told too, with the reason.
+    """
     import orjson
 
     from atipico.config import home
@@ -57,7 +60,10 @@ def list_models(
 
 @app.command()
 def reload() -> None:
-    """Have the running classifier serve the newest versions. No sample waits for it."""
+    """Have the running classifier serve the newest versions.
+
+    No sample waits for it.
+    """
     from atipico.engines.embedded.reload import reload as read_again
 
     for name, served in sorted(read_again().items()):

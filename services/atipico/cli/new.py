@@ -20,7 +20,10 @@ def dataset(
     name: Annotated[str | None, typer.Option(help="What to call it; the file's name unless given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Guess what the columns of a file are. What was guessed is data/NAME/dataset.toml, to be read and edited."""
+    """Guess what the columns of a file are.
+
+    What was guessed is data/NAME/dataset.toml, to be read and edited.
+    """
     from atipico.sources.guess import guess
     from atipico.sources.guessed import write_dataset
 

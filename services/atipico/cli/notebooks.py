@@ -19,7 +19,7 @@ def _a_noun() -> None:
 @app.command()
 def pdf(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Such as 01-look, or 01; all unless given.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Such as 01-look, or 01; all unless given.")
     ] = None,
     out: Annotated[Path | None, typer.Option(file_okay=False, help="The folder; notebooks/pdf unless given.")] = None,
     small: Annotated[bool, typer.Option("--small", help="On little data: quick, and the figures say little.")] = False,

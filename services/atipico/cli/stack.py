@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def up(
     where: Annotated[
-        str, typer.Argument(metavar="[docker]", help="docker: in containers, on InfluxDB, Kapacitor and Grafana.")
+        str, typer.Argument(metavar="docker", help="docker: in containers, on InfluxDB, Kapacitor and Grafana.")
     ] = "",
     data: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Stream this CSV or Parquet file too.")
