@@ -14,6 +14,7 @@ from atipico.wire.sample import Sample
 
 Answer = tuple[int, dict[str, str], bytes]
 TAKEN: Answer = (204, {}, b"")
+Identity = tuple[str, tuple[tuple[str, str], ...], int]  # measurement, tags, time
 
 
 class Recorder:
@@ -24,7 +25,7 @@ class Recorder:
     """
 
     def __init__(self) -> None:
-        self.points: dict[tuple[str, tuple[tuple[str, str], ...], int], dict[str, Any]] = {}
+        self.points: dict[Identity, dict[str, Any]] = {}
         self.requests: list[str] = []
         self.judge: Callable[[list[Sample]], Answer] = lambda samples: TAKEN
         self.taken: Callable[[], None] = lambda: None
@@ -46,6 +47,11 @@ class Recorder:
         if answer[0] < 300:
             self.taken()
         return answer
+
+    def all(self) -> dict[Identity, dict[str, Any]]:
+        """The points that came until now, while others come."""
+        with self._lock:
+            return dict(self.points)
 
     def seen(self, field: str, measurement: str = "payments") -> Counter[Any]:
         """How many points each value of a field came in."""

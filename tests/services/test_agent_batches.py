@@ -15,9 +15,10 @@ from atipico.agent.server import listen, serve
 from atipico.agent.work import SumWork
 from atipico.agent.works import Works
 from atipico.scorers.sum import SumScorer
+from atipico.wire.frames import frame, point_frames
 from atipico.wire.points import read_answer
 from atipico.wire.sample import Score
-from atipico.wire.udf_pb2 import BATCH, STREAM, BeginBatch, EndBatch, Point
+from atipico.wire.udf_pb2 import BATCH, STREAM, BeginBatch, EndBatch, Point, Request
 from scripted import Host
 
 START = 1_700_000_000 * 10**9
@@ -63,10 +64,11 @@ def connect(tmp_path, works, monkeypatch) -> Callable[[], Host]:
 
 
 def query(host: Host, heats: Heats, until: int) -> None:
-    """What Kapacitor sends of one run of a query: numbers as floats, no names; group after group."""
+    """What Kapacitor sends of one run of a query: numbers as floats, no names; group after group, at once."""
+    run = b""
     for name, values in heats.items():
         of = {"name": "pump", "group": f"host={name}", "tags": {"host": name}}
-        host.send(begin={**of, "size": len(values)})
+        run += frame(Request(begin={**of, "size": len(values)}).SerializeToString())
         points = [
             Point(
                 time=START + at * S,
@@ -76,8 +78,8 @@ def query(host: Host, heats: Heats, until: int) -> None:
             ).SerializeToString()
             for at, heat in values.items()
         ]
-        host.points(points)
-        host.send(end={**of, "tmax": START + until * S})
+        run += point_frames(points) + frame(Request(end={**of, "tmax": START + until * S}).SerializeToString())
+    host.socket.sendall(run)
 
 
 def told(host: Host, count: int) -> dict[tuple[int, str], Score]:

@@ -147,8 +147,13 @@ def test_a_store_that_is_full_is_waited_for_and_nothing_is_lost(generator, recor
     until(lambda: recorder.seen("transaction_id").keys() >= IDS)
 
     assert recorder.seen("transaction_id") == dict.fromkeys(IDS, 1)
-    until(lambda: generator.values().get('atipico_samples_out_total{stream="payments"}') == len(IDS))
-    assert generator.values()['atipico_backlog{what="spool_samples"}'] == 0
+    until(lambda: sent_and_left(generator) == (len(IDS), 0))
+
+
+def sent_and_left(generator: Generator) -> tuple[float | None, float | None]:
+    """How many payments were acknowledged, and how many wait, of one heartbeat."""
+    values, sent = generator.values(), 'atipico_samples_out_total{stream="payments"}'
+    return values.get(sent), values.get('atipico_backlog{what="spool_samples"}')
 
 
 def test_a_recorded_source_pauses_while_its_spool_is_full(generator, recorder):
@@ -202,14 +207,13 @@ def test_labels_come_as_points_of_their_own_when_they_are_due(generator, recorde
 
     known = simulate(DAYS, customers=50, per_day=PER_DAY)
     truth = dict(zip(known["transaction_id"].tolist(), known["fraud"].tolist(), strict=True))
-    labels = {fields["id"]: fields for (name, _, _), fields in recorder.points.items() if name == "labels"}
+    points = recorder.all()
+    labels = {fields["id"]: fields for (name, _, _), fields in points.items() if name == "labels"}
     of_labels = (("source", "payments"), ("told_by", "time"))
-    assert {tags for name, tags, _ in recorder.points if name == "labels"} == {of_labels}
+    assert {tags for name, tags, _ in points if name == "labels"} == {of_labels}
     assert all(fields == {"id": id, "label": truth[id]} for id, fields in labels.items())
     assert not any(
-        {"label", "fraud", "scenario"} & fields.keys()
-        for (n, _, _), fields in recorder.points.items()
-        if n == "payments"
+        {"label", "fraud", "scenario"} & fields.keys() for (n, _, _), fields in points.items() if n == "payments"
     )
     assert set(recorder.seen("id", "labels").values()) == {1}
 
@@ -236,9 +240,9 @@ def test_a_stream_without_a_bound_to_its_speed_sends_each_sample_once(generator,
 def test_a_source_named_in_the_call_streams_alone(generator, recorder):
     generator.start(payments(), call="run(source='series', rate=200, measurement='waves')")
 
-    until(lambda: len(recorder.times("waves")) > 20)
+    until(lambda: len(recorder.times("waves")) > 20 and recorder.times("labels"))
 
-    assert {name for name, _, _ in recorder.points} == {"waves", "labels"}
+    assert {name for name, _, _ in recorder.all()} == {"waves", "labels"}
 
 
 def test_a_recorded_file_goes_at_a_multiple_of_its_own_speed_and_then_only_that_stream_ends(generator, recorder):
@@ -251,7 +255,7 @@ def test_a_recorded_file_goes_at_a_multiple_of_its_own_speed_and_then_only_that_
     seen = len(recorder.times("machine"))
 
     until(lambda: len(recorder.times("machine")) > seen)
-    own = [fields["event_time"] for (name, _, _), fields in recorder.points.items() if name == "transactions"]
+    own = [fields["event_time"] for (name, _, _), fields in recorder.all().items() if name == "transactions"]
     published = recorder.times("transactions")
     assert own == sorted(own)
     assert published[-1] - published[0] >= (own[-1] - own[0]) / 1e6 * 0.9

@@ -183,7 +183,7 @@ def test_what_comes_late_within_the_allowed_is_as_if_it_had_come_in_its_order(ch
             chain.again()
         chain.shows(20 * (number + 1))
     wanted = expected(chain.job, came, labels)
-    until(lambda: all(same(told, wanted[time]) for time, told in chain.outcomes().items()), within_s=10)
+    until(lambda: all(same(told, wanted[time]) for time, told in chain.outcomes().items()))
     told = chain.outcomes()
 
     assert [time for time in wanted if not same(told[time], wanted[time])] == []
@@ -237,7 +237,7 @@ def test_a_stream_that_is_never_in_order_has_its_job_go_back_no_farther_than_is_
         chain.write([line(sale) for sale in part])
         chain.shows(10 * (number + 1))
     wanted = expected(chain.job, came, {})
-    until(lambda: all(same(told, wanted[time]) for time, told in chain.outcomes().items()), within_s=10)
+    until(lambda: all(same(told, wanted[time]) for time, told in chain.outcomes().items()))
 
     assert [time for time, told in chain.outcomes().items() if not same(told, wanted[time])] == []
     assert len(sent) > 6

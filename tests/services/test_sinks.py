@@ -94,8 +94,8 @@ def relayed(tmp_path):
 
 
 def times(file: Path) -> list[int]:
-    """Which outcomes a file has, in its order."""
-    lines = file.read_text().splitlines() if file.exists() else []
+    """Which outcomes a file has, in its order, less the one that is just being written or was when its host died."""
+    lines = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
     return [int(orjson.loads(line)["time"][-10:-1]) for line in lines]
 
 
@@ -182,7 +182,7 @@ def test_the_control_a_file_that_is_not_cut_off_has_it_twice(relayed, tmp_path, 
 def test_a_webhook_gets_it_a_second_time_with_the_same_id(relayed, receiver, tmp_path):
     spec = SinkSpec("webhook", receiver.url)
 
-    crashed_and_started_again(tmp_path, spec, relayed, lambda: len(set(receiver.ids())) >= 30)
+    crashed_and_started_again(tmp_path, spec, relayed, lambda: len(receiver.ids()) > 30)
 
     assert set(Counter(receiver.ids()).values()) == {1, 2}
 
@@ -322,24 +322,18 @@ def killed_again_and_again(tmp_path: Path, store: RunningStore, receiver: Receiv
     writer.start()
     try:
         for _ in range(5):
-            before = len(times(out)) if out.exists() else 0
+            before = len(times(out))
             host.start()
-            until(lambda: len(whole(out)) > before + dice.randint(0, 200) or not writer.is_alive())  # noqa: B023
+            until(lambda: len(times(out)) > before + dice.randint(0, 200) or not writer.is_alive())  # noqa: B023
             host.kill()
             between()
         host.start()
-        until(lambda: len(set(whole(out))) >= MADE and len(set(receiver.ids())) >= MADE)
+        until(lambda: len(set(times(out))) >= MADE and len(set(receiver.ids())) >= MADE)
     finally:
         host.kill()
         done.set()
         writer.join()
     return times(out)
-
-
-def whole(out: Path) -> list[int]:
-    """What a file has that is written to meanwhile."""
-    lines = out.read_bytes().split(b"\n")[:-1] if out.exists() else []
-    return [int(orjson.loads(line)["time"][-10:-1]) for line in lines]
 
 
 def test_a_host_that_is_killed_again_and_again_leaves_each_outcome_in_the_file_once(tmp_path, store, receiver):

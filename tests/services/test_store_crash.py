@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import threading
-import time
 
 import requests
 
@@ -69,10 +68,9 @@ def shown(store: RunningStore) -> int:
 
 
 def crash(store: RunningStore, seed: int) -> Writers:
-    """Kill a store under writes, at a moment that depends on the seed, some writes after the first answer."""
-    writers = Writers(store, seed)
-    until(lambda: writers.answered)
-    time.sleep(random.Random(seed).uniform(0, 0.5))
+    """Kill a store under writes, once so many lines were answered as the seed says."""
+    writers, answered = Writers(store, seed), random.Random(seed).randrange(400, 3000)
+    until(lambda: len(writers.answered) > answered)
     store.kill()
     writers.wait()
     return writers

@@ -178,9 +178,10 @@ def test_what_the_disk_did_not_take_is_neither_in_the_log_nor_in_the_tables(open
 
 def test_writers_are_held_back_while_the_tables_are_slow(opened):
     database = opened(backlog=1000, wait_for_fold=0.5)
-    release = threading.Event()
-    blocker = threading.Thread(target=database.fold.do, args=(lambda tables: release.wait(30) and None,))
+    held, release = threading.Event(), threading.Event()
+    blocker = threading.Thread(target=database.fold.do, args=(lambda tables: held.set() or release.wait(30),))
     blocker.start()
+    assert held.wait(30)
 
     for number in range(4):
         database.write(b"".join(b"m v=1 %d\n" % (number * 300 + k) for k in range(300)))

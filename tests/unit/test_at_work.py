@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from atipico.at_work import Watch, at_work, waiting
 from waiting import until
 
 SERVICES = Path(__file__).parents[2] / "services"
+reckoned = [0.0]  # s of processor time, by the thread that does
 linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only the whole process's time is known")
 
 
@@ -54,6 +56,7 @@ def polling(over: threading.Event) -> None:
 def reckoning(over: threading.Event) -> None:
     while not over.is_set():
         hashlib.pbkdf2_hmac("sha256", b"", b"", 5000)
+        reckoned[0] = time.thread_time()
 
 
 def waiting_for_others(over: threading.Event) -> None:
@@ -67,22 +70,26 @@ def coming_round(over: threading.Event) -> None:
             over.wait(0.001)
 
 
-def still_for(seconds: int, watch: Watch | None = None, since: int = 0) -> float:
+def still_for(seconds: int, watch: Watch | None = None, since: int = 0, reckons: bool = False) -> float:
     """For how long something is told to have stood still after that many looks, one a second as it is told."""
     watch, told = watch or Watch(0.0), 0.0
     for second in range(since + 1, since + seconds + 1):
-        pause()
+        pause(reckons)
         told = one.seconds if (one := watch.look(second)) else 0.0
     return told
 
 
-def pause() -> None:
-    """A moment in which a thread that reckons uses processor time that the system counts."""
+def pause(reckons: bool) -> None:
+    """A moment; where a thread reckons, until it has used processor time that the system counts."""
+    before = reckoned[0]
     threading.Event().wait(0.06)
+    until(lambda: not reckons or not before <= reckoned[0] < before + 0.04)
 
 
 @pytest.mark.parametrize("work", [blocked, polling])
-def test_work_that_stands_still_is_told_with_how_long(work):
+def test_work_that_stands_still_is_told_with_how_long(work, monkeypatch):
+    used = module._used
+    monkeypatch.setattr(module, "_used", lambda thread: ("S", used(thread)[1]))  # one that polls may just be awake
     with thread_at(work):
         watch = Watch(0.0)
         told = still_for(9, watch)
@@ -97,7 +104,7 @@ def test_work_that_stands_still_is_told_with_how_long(work):
 @pytest.mark.parametrize("work", [reckoning, waiting_for_others, coming_round])
 def test_work_that_takes_long_or_waits_for_others_or_comes_round_does_not_stand_still(work):
     with thread_at(work):
-        assert still_for(9) == 0.0
+        assert still_for(9, reckons=work is reckoning) == 0.0
 
 
 @linux
@@ -106,7 +113,7 @@ def test_while_one_works_for_long_whoever_waits_for_it_does_not_stand_still_but_
     with thread_at(blocked):
         before = still_for(5, watch)
         with thread_at(reckoning):
-            beside = still_for(5, watch, since=5)
+            beside = still_for(5, watch, since=5, reckons=True)
         after = still_for(3, watch, since=10)
 
     assert before == 4.0
@@ -129,7 +136,7 @@ def test_nothing_is_left_of_work_that_is_over_also_where_it_failed():
     with contextlib.suppress(KeyError), at_work("outer"), at_work("inner"):
         raise KeyError
 
-    assert module._rounds == {}
+    assert threading.get_native_id() not in module._rounds
 
 
 def test_a_thread_that_ended_in_its_work_is_no_matter():
@@ -204,6 +211,4 @@ def test_the_stacks_of_a_part_are_told_when_they_are_asked_for(part, tmp_path):
     process = part("long_wait", "60s")
     until((tmp_path / "parts" / "one.json").exists)
 
-    process.send_signal(signal.SIGUSR1)
-
-    until(lambda: "in long_wait" in process.stdout.readline())
+    until(lambda: "in long_wait" in process.stdout.readline(), lambda: process.send_signal(signal.SIGUSR1))
