@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -144,10 +145,22 @@ def load(kind: type[S], **given: Any) -> S:
         return kind(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         lines = (
-            f"{(name := '.'.join(map(str, e['loc'])))} = {_shown(name, e['input'])}: {e['msg']}" for e in error.errors()
+            f"{(name := '.'.join(map(str, e['loc'])))} = {_shown(name, e['input'])}: {plainly(e)}"
+            for e in error.errors()
         )
         file = kind.model_config.get("toml_file")
         raise Refused(f"{kind.__name__} ({file}): {'; '.join(lines)}") from error
+
+
+def plainly(error: Mapping[str, Any]) -> str:
+    """What was needed in place of a wrong setting, in the words of whoever checked it."""
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def wrong(error: Mapping[str, Any], place: str) -> str:
+    """One wrong setting of a file without secrets: where, the value unless that is a table, what was needed."""
+    value = error["input"]
+    return f"{place}{f' = {value!r}' if isinstance(value, str | int | float) else ''}: {plainly(error)}"
 
 
 _KEPT_BACK = re.compile(r"password|token|secret", re.IGNORECASE)

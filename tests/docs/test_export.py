@@ -50,6 +50,7 @@ def test_what_works_is_written_with_its_pictures_and_what_fails_or_has_no_stack_
     pdf = (course / "pdf" / "01-works.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
     assert pictures(pdf) == 2
+    assert b"mailto:" not in pdf
     assert [path.name for path in (course / "pdf").iterdir()] == ["01-works.pdf"]
     assert "02-fails.py: a cell failed: ZeroDivisionError" in told.stderr
     assert "05-live: left out, it looks at a running stack" in told.stderr

@@ -14,7 +14,7 @@ from atipico.errors import Refused
 from atipico.learn import receipts
 from atipico.learn.receipts import code_of
 from atipico.learn.stages import Learning
-from learning import begun
+from learning import RECIPE, begun
 
 STAGES = ["get", "validate", "features", "train", "evaluate", "register"]
 
@@ -145,8 +145,25 @@ def test_a_suite_without_its_library_is_refused_with_the_cure(first, tmp_path, m
     learning = Learning(begun(tmp_path) / "learn.toml", str(first[0] / "payments.csv"), runs=tmp_path / "runs")
     monkeypatch.setitem(sys.modules, "pandera.pandas", None)
 
-    with pytest.raises(Refused, match=r"a suite needs pandera.pandas, which is not installed; pip install 'atipico"):
+    with pytest.raises(Refused, match=r"a suite needs pandera.pandas, which is not installed; install it: \./setup"):
         learning.validate()
+
+
+def test_a_suite_that_is_not_there_is_refused_with_the_command_that_begins_it(first, tmp_path):
+    file = begun(tmp_path, RECIPE.replace("suite.toml", "own.toml")) / "learn.toml"
+
+    with pytest.raises(Refused, match=f"own.toml is not there; .* suggest-suite -f {file}"):
+        Learning(file, str(first[0] / "payments.csv"), runs=tmp_path / "runs").validate()
+
+
+@pytest.mark.parametrize("text", ["", "transaction_id,time,customer,terminal,amount,fraud\n"])
+def test_data_without_a_row_are_refused_as_such(tmp_path, text):
+    (tmp_path / "none.csv").write_text(text)
+    learning = Learning(begun(tmp_path) / "learn.toml", str(tmp_path / "none.csv"), runs=tmp_path / "runs")
+
+    for look in (learning.validate, learning.train, lambda: learning.suggest_suite(over=True)):
+        with pytest.raises(Refused, match=r"none\.csv has no rows under its heading"):
+            look()
 
 
 def test_the_code_that_counts_is_a_module_and_all_that_it_imports(tmp_path, monkeypatch):

@@ -340,6 +340,12 @@ def test_judging_on_several_spans_trains_for_each(learning):
         ("alerts_per_day", "alerts_a_day", "no setting 'threshold.alerts_a_day'; did you mean 'alerts_per_day'"),
         ('warm_up = "5d"', 'warmup = "5d"', "no setting 'train.warmup'; did you mean 'warm_up'"),
         ('"5d"', '"5h"', "train.warm_up = .5h. is no whole number of periods of 1d"),
+        ('"5d"', '"5 days"', "train.warm_up = '5 days': duration '5 days' is not understood"),
+        (
+            "alerts_per_day = 3",
+            'alerts_per_day = "ten"',
+            "threshold.alerts_per_day = 'ten': Input should be a valid int",
+        ),
         ('"lightgbm"', '"lightgmb"', "no estimator 'lightgmb'; did you mean 'lightgbm'"),
         ("num_leaves", "num_leafs", "estimator lightgbm has no parameter 'num_leafs'; did you mean 'num_leaves'"),
         ("n_estimators = 12", "n_estimators = -1", "estimator 1-lightgbm-seed1"),

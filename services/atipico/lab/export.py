@@ -10,6 +10,7 @@ from typing import Any
 
 from atipico.config import PACKAGE
 from atipico.errors import Refused, nearest
+from atipico.learn.extra import missing
 
 _LOOK = (PACKAGE / "lab" / "notebook.typ").read_text(encoding="utf-8")
 _CELL_S = 1200
@@ -41,7 +42,7 @@ def execute(notebook: Path, env: Mapping[str, str] | None = None) -> Any:
         from nbclient.exceptions import CellExecutionError
         from traitlets.config import Config
     except ImportError as error:
-        raise Refused(f"running notebooks needs {error.name}; pip install 'atipico[notebooks]'") from error
+        raise Refused(missing("running notebooks", error, "notebooks")) from error
     found = jupytext.read(notebook)
     runner = nbclient.NotebookClient(
         found,
@@ -64,7 +65,7 @@ def to_pdf(executed: Any, out: Path) -> None:
         import pypandoc
         import typst
     except ImportError as error:
-        raise Refused(f"a PDF needs {error.name}; pip install 'atipico[notebooks]'") from error
+        raise Refused(missing("a PDF", error, "notebooks")) from error
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
         draft = Path(folder)
@@ -72,7 +73,7 @@ def to_pdf(executed: Any, out: Path) -> None:
         text = pypandoc.convert_file(
             str(draft / "notebook.ipynb"),
             "typst",
-            format="ipynb-citations",  # precision@k is no reference
+            format="ipynb-citations-autolink_bare_uris",  # precision@k is no reference, and nobody's address
             extra_args=["--extract-media", "media"],
             cworkdir=str(draft),
         )

@@ -25,6 +25,7 @@ from atipico.learn.table import Table, table_of
 from atipico.learn.table_file import read_table, write_table
 from atipico.registry.jobs import Job, load_job
 from atipico.registry.manifest import digest_of
+from atipico.sources.columns import has_rows
 
 
 def _say(line: str) -> None:
@@ -61,6 +62,7 @@ class Prepared:
         self._table: Table | None = None
         self._looked = False  # whether the features were seen to be those of the data
         self._data: dict[str, Any] = {}
+        self._full = ""  # the file that was seen to have rows
 
     def get(self) -> Path:
         """Make the data file, as `[get]` says. Returns where it is."""
@@ -91,6 +93,8 @@ class Prepared:
         if self.recipe.suite is None:
             return None
         path, page = self.file.parent / self.recipe.suite, self.kept.folder / "data.html"
+        if not path.is_file():
+            raise Refused(f"{path} is not there; begin one from the data: atipico learn suggest-suite -f {self.file}")
         suite = read_suite(path)
         read = reads.of_validate(path, self._data_read())
         if self.kept.due("validate", read):
@@ -146,6 +150,14 @@ class Prepared:
         return reads.of_data(self._file(), self._data_told()["sha256"], self.recipe.dataset)
 
     def _file(self) -> str:
+        """The data. Raises Refused where there are none."""
+        file = self._named()
+        if file != self._full and not has_rows(Path(file)):
+            raise Refused(f"{file} has no rows under its heading; learning needs some")
+        self._full = file
+        return file
+
+    def _named(self) -> str:
         if chosen := self.data or self.recipe.data:
             return chosen
         if self.recipe.get is None:

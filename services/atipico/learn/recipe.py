@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from atipico.config import Duration, nanoseconds
+from atipico.config import Duration, nanoseconds, wrong
 from atipico.errors import Refused, nearest
 from atipico.learn.calendar import DAY
 from atipico.learn.methods import Between, Choices, EnsembleRecipe, Imbalance, Part, Tune
@@ -190,7 +190,7 @@ def changed(recipe: Recipe, **parts: Any) -> Recipe:
 def _told(error: Any) -> str:
     place = [word for word in error["loc"] if isinstance(word, str)]
     if error["type"] != "extra_forbidden":
-        return f"{'.'.join(place) or 'file'}: {error['msg']}"
+        return wrong(error, ".".join(place) or "file")
     parts: dict[str, type[BaseModel]] = {"train": Training, "threshold": ThresholdRecipe, "cost": Cost, "test": Test}
     parts |= {"imbalance": Imbalance, "ensemble": EnsembleRecipe, "tune": Tune}
     parts |= {"get": Get, "world": SimulatedWorld, "track": Track}

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from atipico.config import wrong
 from atipico.errors import Refused
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -77,9 +78,7 @@ def read_suite(path: Path) -> Suite:
     try:
         return Suite.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
+        told = "; ".join(wrong(e, ".".join(map(str, e["loc"])) or "file") for e in error.errors())
         raise Refused(f"{path}: {told}") from error
-    except FileNotFoundError as error:
-        raise Refused(f"{path} is not there; begin one from a sample: atipico learn suggest-suite") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Refused(f"{path}: {error}") from error

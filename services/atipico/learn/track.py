@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from atipico.errors import NotYet, Refused
+from atipico.learn.extra import missing
 from atipico.learn.places import Track
 from atipico.learn.run import FILE, Run
 from atipico.learn.told import metrics, parameters
@@ -28,9 +29,7 @@ def tell(run: Run, where: Track, runs: Path) -> None:
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
     except ImportError as error:
-        raise Refused(
-            f"tracking needs {error.name}, which is not installed; pip install 'atipico[tracking]'"
-        ) from error
+        raise Refused(missing("tracking", error, "tracking")) from error
     try:
         client = MlflowClient(where.uri or f"sqlite:///{runs.resolve()}/mlflow.db")
         _tell(client, run, _experiment(client, where.experiment or str(run.told["model"]), runs))

@@ -39,6 +39,11 @@ def rows_of(file: Path) -> int:
             raise _refused(file, error) from error
 
 
+def has_rows(file: Path) -> bool:
+    """Whether there is any row."""
+    return bool(Rows(file, ["1"]).at(0, 1))
+
+
 def quoted(column: str) -> str:
     """A column's name as SQL writes it."""
     return '"' + column.replace('"', '""') + '"'
