@@ -14,7 +14,7 @@ from atipico.learn import estimators, fit, quality, threshold
 from atipico.learn.calendar import DAY, Span
 from atipico.learn.ensembles import Ensemble
 from atipico.learn.kinds import KINDS
-from atipico.learn.plots import importance
+from atipico.learn.plots import by_period, importance, precision_recall
 from atipico.learn.recipe import EstimatorRecipe, Recipe
 from atipico.learn.split import Split, judged, known_keys, split, trains
 from atipico.learn.table import Table
@@ -356,3 +356,20 @@ def test_a_value_that_a_library_refuses_is_refused_with_its_words(kind, bad, why
 
     with pytest.raises(Refused, match=why):
         list(estimators.train(members, rows, (rows[:, 0] > 1).astype(np.int8), None))
+
+
+def test_a_picture_says_what_its_lines_are_and_of_when_it_is():
+    from matplotlib.figure import Figure
+
+    figures = {"average_precision": 1.0, "precision_at_k": 0.5, "by_period": {"precision_at_k": [0.75, None, 0.25]}}
+    told = {"k": 20, "span": "2026-02-01 .. 2026-02-03", "average": figures}
+    curve, bars = Figure().add_subplot(), Figure().add_subplot()
+
+    precision_recall(curve, np.array([0.1, 0.2, 0.3, 0.9]), np.array([0, 0, 0, 1]), told, 0.25)
+    by_period(bars, told, "days")
+
+    assert [text.get_text() for text in curve.get_legend().get_texts()] == ["threshold 0.25", "by chance 25.00%"]
+    assert curve.get_title() == "Precision and recall: average precision 1.000"
+    assert [text.get_text() for text in bars.get_legend().get_texts()] == ["mean 0.500"]
+    assert bars.get_xlabel() == "days of the test, 2026-02-01 .. 2026-02-03"
+    assert bars.get_title() == "Precision@20 over days"

@@ -74,6 +74,15 @@ def test_the_command_shows_both_and_the_difference_for_people_and_for_programs(t
     assert json.loads(told.stdout)["settings"] == {"estimator.0.num_leaves": ["7", "15"]}
 
 
+def test_no_name_is_cut_off_on_a_narrow_terminal(tmp_path):
+    one, other = kept(tmp_path), kept(tmp_path, leaves=15)
+
+    shown = CliRunner().invoke(app, ["compare", one.id, other.id, "--runs", str(tmp_path)], env={"COLUMNS": "50"})
+
+    assert "average.spread.auc" in shown.stdout
+    assert "…" not in shown.stdout
+
+
 def test_a_run_that_is_not_there_or_not_the_only_one_is_told(tmp_path):
     one = kept(tmp_path)
     (tmp_path / "other").mkdir()

@@ -9,7 +9,7 @@ import pytest
 
 from atipico.errors import Refused
 from atipico.learn.batch import Batch, check_batch
-from atipico.learn.data_page import write_page
+from atipico.learn.data_page import number, write_page
 from atipico.learn.suggest import suggest_suite
 from atipico.learn.suite import read_suite
 from atipico.sources.payments_file import make_file
@@ -109,7 +109,7 @@ def test_too_few_rows_are_told_of_the_whole(check):
     ("suite", "told"),
     [
         ('[field.amout]\ntype = "float"', "names a field 'amout'; did you mean 'amount'"),
-        ('[field.amount]\ntype = "flaot"', "field.amount.type: Input should be"),
+        ('[field.amount]\ntype = "flaot"', "field.amount.type = .flaot.: Input should be"),
         ('[field.amount]\ntype = "text"\nleast = 3', "least is for numbers, type is text"),
         ('[field.country]\ntype = "text"\nmatches = "("', "is no regular expression"),
         ("[rows]\nleast = 5", "field: Field required"),
@@ -163,3 +163,17 @@ def test_the_page_tells_each_field_and_each_problem_asks_no_network_and_runs_not
     assert not re.search(r"<script|https?://|url\(|<link|<img", bad)
     assert "all as expected" in good
     assert "✗" not in good
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (590_001_234.0, "590,001,234"),
+        (295066000.4, "295,066,000"),
+        (45.03342, "45.0334"),
+        (-5.0, "-5"),
+        (1.5e-7, "1.5e-07"),
+    ],
+)
+def test_a_number_is_on_the_page_as_a_person_reads_it(value, read):
+    assert number(value) == read

@@ -40,15 +40,15 @@ def _show(found: Compared) -> None:
     from rich.table import Table
 
     console = Console()
-    settings = Table(
-        "setting", *found.runs, box=None, header_style="bold", title="what was asked for", title_justify="left"
-    )
+    settings = Table(box=None, title="what was asked for", title_justify="left")
+    for heading in ("setting", *found.runs):
+        settings.add_column(heading, overflow="fold")
     for name, both in found.settings.items():
         settings.add_row(name, *("-" if one is None else str(one) for one in both))
     figures = Table(box=None, title="what came of it", title_justify="left")
     figures.add_column("figure", no_wrap=True)
     for heading in (*found.runs, "difference"):
-        figures.add_column(heading, justify="right")
+        figures.add_column(heading, justify="right", overflow="fold")
     for name, (a, b) in found.metrics.items():
         apart = "" if a is None or b is None else f"{b - a:+.4g}"
         figures.add_row(name, *("-" if one is None else f"{one:.4g}" for one in (a, b)), apart)

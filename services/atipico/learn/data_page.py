@@ -56,7 +56,7 @@ def _fields(batch: Batch) -> Iterator[FieldTold]:
 
 def _found(name: str, rule: Rule, values: pd.Series) -> Iterator[tuple[str, str]]:
     known = values.dropna()
-    yield "missing", f"{int(values.isna().sum())}"
+    yield "missing", f"{int(values.isna().sum()):,}"
     if not len(known):
         return
     if name == CLOCK:
@@ -64,10 +64,16 @@ def _found(name: str, rule: Rule, values: pd.Series) -> Iterator[tuple[str, str]
         yield "last", _time(int(known.max()))
         return
     if rule.type in ("float", "integer"):
-        yield "least", f"{float(known.min()):.6g}"
-        yield "mean", f"{float(known.mean()):.6g}"
-        yield "most", f"{float(known.max()):.6g}"
-    yield "different", f"{known.nunique()}"
+        yield "least", number(float(known.min()))
+        yield "mean", number(float(known.mean()))
+        yield "most", number(float(known.max()))
+    yield "different", f"{known.nunique():,}"
+
+
+def number(value: float) -> str:
+    """As a person reads it: 590,001,234, 45.0334, 1.5e-07; a power of ten only where it has to be."""
+    whole = value.is_integer() or abs(value) >= 1e5
+    return f"{value:,.0f}" if whole and abs(value) < 1e15 else f"{value:.6g}"
 
 
 def _time(ns: int) -> str:

@@ -46,7 +46,8 @@ def evaluate(
         "spans": {"many": len(spans), "figures": spans, **quality.over_spans(spans)},
     }
     with run.timed("plots"), bar("drawing"):
-        plots.draw(run.folder, found.scores, found.label, average, threshold, table.columns, ensemble.members)
+        told, periods = run.told["metrics"], periods_of(recipe.period)
+        plots.draw(run.folder, found.scores, found.label, told, periods, threshold, table.columns, ensemble.members)
     say(
         f"  judged on {average['samples']} samples of {there}, {average['anomalies']} of them anomalies: "
         f"AUC {_number(average['auc'])}, average precision {_number(average['average_precision'])}, "

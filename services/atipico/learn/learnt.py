@@ -78,7 +78,7 @@ def _late(delay: int) -> str:
     if not delay:
         return "at once with"
     unit, word = next((of for of in _UNITS if delay >= of[0]), _UNITS[-1])
-    return f"{delay / unit:g} {word} after"
+    return f"{delay / unit:g} {word if delay != unit else word.removesuffix('s')} after"
 
 
 def _combined(train: Told) -> str:

@@ -18,18 +18,22 @@ def draw(
     scores: np.ndarray,
     label: np.ndarray,
     told: dict[str, Any],
+    periods: str,
     threshold: float,
     columns: Sequence[str],
     members: Sequence[Member],
 ) -> None:
-    """Write four pictures into a run's folder. scores, label: those of the test, (n,); told: their figures."""
+    """Write four pictures into a run's folder.
+
+    scores, label: those of the test, (n,). told: its figures, as run.json has them. periods: what they are called.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     pictures: dict[str, Callable[[Any], None]] = {
-        "precision-recall": lambda axes: _precision_recall(axes, scores, label, threshold),
-        "scores": lambda axes: _scores(axes, scores, label, threshold),
-        "precision-at-k": lambda axes: _by_period(axes, told),
+        "precision-recall": lambda axes: precision_recall(axes, scores, label, told, threshold),
+        "scores": lambda axes: scores_of_both(axes, scores, label, threshold),
+        "precision-at-k": lambda axes: by_period(axes, told, periods),
         "importance": lambda axes: _importance(axes, columns, members),
     }
     for name, paint in pictures.items():
@@ -39,7 +43,7 @@ def draw(
         figure.savefig(folder / f"{name}.png", dpi=110)
 
 
-def _precision_recall(axes: Any, scores: np.ndarray, label: np.ndarray, threshold: float) -> None:
+def precision_recall(axes: Any, scores: np.ndarray, label: np.ndarray, told: dict[str, Any], threshold: float) -> None:
     from sklearn.metrics import precision_recall_curve
 
     if not (label == 1).any():
@@ -48,24 +52,29 @@ def _precision_recall(axes: Any, scores: np.ndarray, label: np.ndarray, threshol
     axes.step(recall, precision, where="post")
     here = min(int(np.searchsorted(at, threshold)), len(recall) - 1)
     axes.plot(recall[here], precision[here], "o", label=f"threshold {threshold:.3g}")
-    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02), title="Precision and recall")
+    chance = float((label == 1).mean())
+    axes.axhline(chance, linestyle=":", color="black", linewidth=1, label=f"by chance {chance:.2%}")
+    title = f"Precision and recall: average precision {told['average']['average_precision']:.3f}"
+    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02), title=title)
     axes.legend()
 
 
-def _scores(axes: Any, scores: np.ndarray, label: np.ndarray, threshold: float) -> None:
+def scores_of_both(axes: Any, scores: np.ndarray, label: np.ndarray, threshold: float) -> None:
     bins = np.linspace(0, 1, 51)
     for of, name in ((label != 1, "usual"), (label == 1, "anomalies")):
         axes.hist(scores[of], bins, histtype="step", label=f"{name} ({int(of.sum())})", log=True)
-    axes.axvline(threshold, linestyle="--", color="black", linewidth=1)
+    axes.axvline(threshold, linestyle="--", color="black", linewidth=1, label=f"threshold {threshold:.3g}")
     axes.set(xlabel="score", ylabel="samples", title="Scores")
     axes.legend()
 
 
-def _by_period(axes: Any, told: dict[str, Any]) -> None:
-    values = told["by_period"]["precision_at_k"]
+def by_period(axes: Any, told: dict[str, Any], periods: str) -> None:
+    values, mean = told["average"]["by_period"]["precision_at_k"], told["average"]["precision_at_k"]
     axes.bar(range(1, len(values) + 1), [value or 0.0 for value in values])
-    axes.axhline(told["precision_at_k"], linestyle="--", color="black", linewidth=1)
-    axes.set(xlabel="period of the test", ylabel="precision@k", title="Precision@k by period")
+    axes.axhline(mean, linestyle="--", color="black", linewidth=1, label=f"mean {mean:.3f}")
+    name = f"precision@{told['k']}"
+    axes.set(xlabel=f"{periods} of the test, {told['span']}", ylabel=name, title=f"{name.capitalize()} over {periods}")
+    axes.legend()
 
 
 def _importance(axes: Any, columns: Sequence[str], members: Sequence[Member]) -> None:
