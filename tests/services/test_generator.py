@@ -33,7 +33,8 @@ class Generator:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, streams: str, more: str = "", call: str = "run()") -> None:
-        (self.run / "generator.toml").write_text(f'block = "20ms"\n{more}\n{streams}')
+        steady = 'block = "20ms"\ncatch_up = "50ms"\n'  # so that no block holds all, however busy the machine is
+        (self.run / "generator.toml").write_text(f"{steady}{more}\n{streams}")
         environment = {
             **os.environ,
             "ATIPICO_RUN": str(self.run),

@@ -20,6 +20,7 @@ stream = "payments"
 amount = "amount"
 """
 ROWS_PER_S, WRITTEN_PER_S, SECONDS, BODY = 400, 1200, 8.0, 40
+MOST_SECONDS = 50.0  # where the machine lets nobody write so many
 S = 10**9
 
 
@@ -67,7 +68,8 @@ def counted(chain: Chain, part: str, name: str) -> float:
 
 
 def waiting(chain: Chain) -> list[dict]:
-    return requests.get(f"{chain.page}api/parts?last=60", timeout=20).json()["jobs"]
+    """What the page says of each job; nothing while the store is too busy to tell it."""
+    return requests.get(f"{chain.page}api/parts?last=60", timeout=20).json().get("jobs", [])
 
 
 def test_a_writer_faster_than_the_chain_is_told_to_come_again_and_what_was_taken_is_scored(slow):
@@ -76,7 +78,7 @@ def test_a_writer_faster_than_the_chain_is_told_to_come_again_and_what_was_taken
     until(lambda: waiting(slow))  # the page knows of a job once it has scored something
     taken, refused, most, id = BODY, 0, {"samples": 0, "behind_s": 0.0}, BODY
     began = time.monotonic()
-    while (now := time.monotonic()) < began + SECONDS:
+    while (now := time.monotonic()) < began + SECONDS or not refused and now < began + MOST_SECONDS:
         if id > (now - began) * WRITTEN_PER_S:
             time.sleep(0.005)
             continue
