@@ -78,7 +78,7 @@ def test_a_writer_faster_than_the_chain_is_told_to_come_again_and_what_was_taken
     until(lambda: waiting(slow))  # the page knows of a job once it has scored something
     taken, refused, most, id = BODY, 0, {"samples": 0, "behind_s": 0.0}, BODY
     began = time.monotonic()
-    while (now := time.monotonic()) < began + SECONDS or not refused and now < began + MOST_SECONDS:
+    while (now := time.monotonic()) < began + (SECONDS if refused else MOST_SECONDS):
         if id > (now - began) * WRITTEN_PER_S:
             time.sleep(0.005)
             continue
