@@ -17,16 +17,19 @@ LONGEST_S = 60.0
 _LAST_SENT = struct.Struct("=44xI")  # of struct tcp_info: ms since the last data was sent
 
 
-def end_silent(port: int, longest_s: float = LONGEST_S) -> None:
-    """Look after the connections to a port of this process from a daemon thread. Does nothing but on Linux."""
+def end_silent(port: int, longest_s: float = LONGEST_S, over: threading.Event | None = None) -> None:
+    """Look after the connections to a port of this process from a daemon thread, until `over` is set, if ever.
+
+    Does nothing but on Linux.
+    """
     if not hasattr(socket, "TCP_INFO") or not os.path.isdir("/proc/self/fd"):
         return
-    threading.Thread(target=_look, args=(port, longest_s), name="connections", daemon=True).start()
+    given = (port, longest_s, over or threading.Event())
+    threading.Thread(target=_look, args=given, name="connections", daemon=True).start()
 
 
-def _look(port: int, longest_s: float) -> None:
-    never = threading.Event()
-    while not never.wait(longest_s / 10):
+def _look(port: int, longest_s: float, over: threading.Event) -> None:
+    while not over.wait(longest_s / 10):
         for connection in _connections(port):
             with connection, contextlib.suppress(OSError):
                 (silent_ms,) = _LAST_SENT.unpack(
@@ -38,7 +41,11 @@ def _look(port: int, longest_s: float) -> None:
 
 def _connections(port: int) -> Iterator[socket.socket]:
     """This process's connections to the port, each as a descriptor of its own, so that it can't become another's."""
-    for name in os.listdir("/proc/self/fd"):
+    try:
+        names = os.listdir("/proc/self/fd")
+    except OSError:  # all descriptors are in use: the next look may find one to look by
+        return
+    for name in names:
         with contextlib.suppress(OSError):
             if not os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
                 continue

@@ -219,6 +219,7 @@ class _MetricsServer(ThreadingMixIn, WSGIServer):
     """Some connections at once; one beyond is closed, because each has a thread."""
 
     daemon_threads = True
+    request_queue_size = socket.SOMAXCONN  # one that finds no place in it tries again after a second
 
     def __init__(self, *given: Any) -> None:
         self._room = threading.BoundedSemaphore(_METRICS_CONNECTIONS)

@@ -15,9 +15,10 @@ import psutil
 import pytest
 import requests
 
+from atipico import connections
 from atipico.bodies import bodies_first
-from atipico.connections import end_silent
 from atipico.web import serve_metrics
+from limits import no_more_files
 from page_chain import Chain
 from running_store import free_port
 from waiting import until
@@ -121,8 +122,8 @@ def test_a_connection_without_an_answer_is_ended_and_one_with_answers_is_not():
         with sent(port, b"x", 2) as [silent, answered]:
             served = [listener.accept()[0] for _ in range(2)]
             peer = {one.getpeername(): one for one in served}
-            end_silent(port, 1.0)
             ended = threading.Event()
+            connections.end_silent(port, 1.0, ended)
 
             def answers() -> None:
                 while not ended.wait(0.1):
@@ -141,6 +142,11 @@ def test_a_connection_without_an_answer_is_ended_and_one_with_answers_is_not():
                 ended.set()
                 for one in served:
                     one.close()
+
+
+def test_while_no_descriptor_is_free_to_look_by_the_next_look_is_waited_for():
+    with no_more_files():
+        assert list(connections._connections(1)) == []
 
 
 def test_bodies_that_fill_their_memory_are_told_to_come_again_and_those_that_fit_are_not():
