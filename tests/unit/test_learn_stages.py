@@ -334,6 +334,26 @@ def test_judging_on_several_spans_trains_for_each(learning):
     assert spans["auc"]["spread"] == pytest.approx(np.std([span["auc"] for span in spans["figures"]], ddof=1))
 
 
+def test_a_run_is_judged_as_it_was_trained_also_when_the_file_names_other_estimators_by_now(learning):
+    several = RECIPE + "spans = 2\n"
+    stages = learning(several)
+    run = stages.train()
+    stages.evaluate(run)
+    whole = run.told.pop("metrics")
+    del run.told["stages"]["evaluate"]  # as if it were still to do
+
+    learning(several.replace("num_leaves = ", "learning_rate = 0.3\nnum_leaves = 2")).evaluate(run)
+
+    assert run.told["metrics"] == whole
+
+
+def test_a_run_that_left_out_rows_by_a_key_that_nobody_names_any_more_is_refused(learning):
+    learning().train()
+
+    with pytest.raises(Refused, match=r"left out rows by customer, .* train again"):
+        learning(RECIPE.replace('drop_known = "customer"\n', "").replace('key = "customer"\n', "")).evaluate()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
+from pydantic import ValidationError
+
 from atipico.errors import Refused
 from atipico.learn import estimators, judging, reads, training
 from atipico.learn.calendar import Span
@@ -17,6 +19,7 @@ from atipico.learn.learnt import trained_of
 from atipico.learn.places import Track
 from atipico.learn.prepared import Prepared
 from atipico.learn.receipts import Reads
+from atipico.learn.recipe import Recipe
 from atipico.learn.register import register
 from atipico.learn.run import ESTIMATORS, SAMPLE, Run
 from atipico.learn.table import Table
@@ -58,7 +61,8 @@ class Learning(Prepared):
             return True
         table = self.table()
         self._same_features(run, table)
-        if not judging.evaluate(run, self.recipe, table, self.members, self.bar, self.say):
+        recipe = self._recipe_of(run, table)
+        if not judging.evaluate(run, recipe, table, estimators.members_of(recipe), self.bar, self.say):
             return False
         run.told["evaluated_on"] = self._data_told()
         self._done("evaluate", read, sorted(run.folder.glob("*.png")), run)
@@ -112,6 +116,17 @@ class Learning(Prepared):
             return self.find_run()
         except Refused:
             return None
+
+    def _recipe_of(self, run: Run, table: Table) -> Recipe:
+        """How a run was trained, which its earlier spans are too, and how FILE.toml judges now."""
+        try:
+            recipe = Recipe.model_validate(run.told["recipe"]).model_copy(update={"test": self.recipe.test})
+        except ValidationError as error:
+            raise Refused(f"run {run.id} is of a recipe that is not understood any more; train again") from error
+        key = recipe.train.drop_known
+        if key and key not in table.keys:
+            raise Refused(f"run {run.id} left out rows by {key}, which {self.file} names no more; train again")
+        return recipe
 
     def _same_features(self, run: Run, table: Table) -> None:
         told = run.told["features"]
