@@ -248,6 +248,7 @@ def test_axe_would_find_a_faint_text_and_a_nameless_button(chain, look):
 
 
 def test_a_phone_needs_no_sideways_scrolling(chain, look):
+    chain.pay(9999.0)
     page = look(chain.page, viewport={"width": 360, "height": 740})
     drawn(page)
     expect(page.locator("#marks tbody tr").first).to_be_visible(timeout=SEEN_MS)
@@ -256,8 +257,10 @@ def test_a_phone_needs_no_sideways_scrolling(chain, look):
 
 
 def test_everything_can_be_done_by_keyboard(chain, look):
+    chain.pay(9999.0)
     page = look(chain.page + "?job=payments&field=amount&last=300")
     drawn(page)
+    expect(page.locator("#marks tbody tr").first).to_be_visible(timeout=SEEN_MS)
 
     page.keyboard.press("n")
     expect(page.locator("#said")).to_contain_text("score", timeout=SEEN_MS)

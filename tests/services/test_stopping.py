@@ -80,9 +80,14 @@ def test_a_part_that_is_told_to_stop_in_any_of_its_threads_stops(part, name):
     told = part(name)
     if name == "store":
         told.listening()
-    threads = until(lambda: told.beat() and {*os.listdir(f"/proc/{told.process.pid}/task")} - {str(told.process.pid)})
 
-    ctypes.CDLL(None).tgkill(told.process.pid, int(min(threads)), signal.SIGTERM)
+    def tell() -> bool:
+        """Whether a thread was there to be told, which had not ended."""
+        threads = {*os.listdir(f"/proc/{told.process.pid}/task")} - {str(told.process.pid)}
+        return bool(threads) and ctypes.CDLL(None).tgkill(told.process.pid, int(min(threads)), signal.SIGTERM) == 0
+
+    until(told.beat)
+    until(tell)
 
     assert told.left() == {}
 
