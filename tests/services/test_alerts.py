@@ -144,8 +144,8 @@ def test_a_host_that_is_killed_again_and_again_tells_every_episode_and_at_most_o
     expected = Episodes(spec).take(parse("\n".join(alerted.lines(scores)).encode(), now=0).samples)
 
     for first in range(0, 600, 600 // kills):
-        alerted.write(scores[first : first + 60], first)
         seen = len(told(receiver))
+        alerted.write(scores[first : first + 60], first)
         until(lambda seen=seen: len(told(receiver)) > seen + 2)
         alerted.host.kill()
         alerted.write(scores[first + 60 : first + 120], first + 60)
