@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from atipico.engines.embedded import processes
+from cloned import learnt_here
 from docs.pages import Block, add_lines, agrees
 from running_store import free_port
 
@@ -25,6 +26,11 @@ LONGEST_S = 150  # a command on a machine with other things to do
 _DONE = "--done--"
 
 
+def _left_behind(folder: str, names: list[str]) -> set[str]:
+    """What no clone has."""
+    return learnt_here(folder, names) | shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache")(folder, names)
+
+
 class Reader:
     """`type` runs a command as a terminal in the clone does; `follow` a block of a page.
 
@@ -34,8 +40,7 @@ class Reader:
     def __init__(self) -> None:
         self.clone = Path(tempfile.mkdtemp(prefix="rd-"))  # short: a socket's path is
         for name in CLONED:
-            skipped = shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache")
-            shutil.copytree(HOUSE / name, self.clone / name, ignore=skipped)
+            shutil.copytree(HOUSE / name, self.clone / name, ignore=_left_behind)
         for path in HOUSE.iterdir():
             if path.is_file() and not path.name.startswith("."):
                 shutil.copy(path, self.clone / path.name)

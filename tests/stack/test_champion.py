@@ -12,17 +12,16 @@ from sklearn.linear_model import LogisticRegression
 from atipico.config import home
 from atipico.learn.register import Trained, register
 from atipico.registry.models import load
+from cloned import learnt_here
 from stack.conftest import Stack
 from waiting import until
-
-AS_TRACKED = shutil.ignore_patterns("*.parquet", "[2-9]*", "1?*")  # of models the first versions, whatever was learnt
 
 
 @pytest.fixture
 def stack(new_stack, tmp_path) -> Iterator[Stack]:
     """Payments, in a house of their own."""
     for name in ("models", "jobs", "data"):
-        shutil.copytree(home() / name, tmp_path / name, ignore=AS_TRACKED)
+        shutil.copytree(home() / name, tmp_path / name, ignore=learnt_here)
     new_stack.env["ATIPICO_HOME"] = str(tmp_path)
     new_stack.up("--rate", "100")
     yield new_stack

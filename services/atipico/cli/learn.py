@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from atipico.cli.compare import compare
 from atipico.cli.learn_words import Data, File, Force, From, Models, RunName, Runs, To, Track, learning, prepared
+
+if TYPE_CHECKING:
+    from atipico.registry.models import Model
 
 STAGES = ("get", "validate", "features", "train", "evaluate", "register")
 
@@ -127,7 +131,7 @@ def register(
     It becomes the model's next version, with card and golden rows.
     """
     stages = learning(file, data, since, to, runs, models, ["register"] * force, track)
-    print(f"registered {stages.register(stages.find_run(run)).id}")
+    _tell(stages.register(stages.find_run(run)))
 
 
 @app.command("all")
@@ -146,7 +150,12 @@ def everything(
     They are get, validate, features, train, evaluate, register. One is skipped when nothing that it reads has changed;
     get where data are given. Where the data end before the days to judge on, evaluation is left out with a warning.
     """
-    print(f"registered {learning(file, data, since, to, runs, models, list(STAGES) * force, track).all().id}")
+    _tell(learning(file, data, since, to, runs, models, list(STAGES) * force, track).all())
+
+
+def _tell(model: Model) -> None:
+    print(f"registered {model.id}")
+    print("have it served: atipico model reload, or ./up.sh where nothing runs", file=sys.stderr)
 
 
 app.command()(compare)

@@ -41,6 +41,8 @@ def dataset(
         print(f"  check: {question}")
     print(f"\nnext: read it, then ./up.sh --data {_short(file)}")
     print("      a model of your own on it: docs/add/model.md")
+    if guessed.label:
+        print("      one that is learnt from its labels: docs/learn.md")
 
 
 def _found(guess: Guess) -> dict[str, list[str]]:
