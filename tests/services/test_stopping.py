@@ -160,7 +160,7 @@ def agent(part, run):
 
     def script(rows):
         asked.set()
-        gate.wait(20)
+        gate.wait()
         return rows[:, 0] / 100
 
     classifier = ScriptedClassifier(("heat",), script)
