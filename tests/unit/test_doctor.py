@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -71,17 +72,20 @@ def test_a_token_that_others_can_read_is_a_fault_with_its_cure(tmp_path):
 
 
 def test_a_clock_that_jumps_while_it_is_watched_is_a_fault():
-    import time
-
     wall = iter([time.time(), time.time() + 3.0])
 
     assert machine.clock(wall=lambda: next(wall)).state == "fault"
     assert machine.clock().state == "ok"
 
 
-def test_a_clock_behind_the_files_of_the_package_is_told():
-    import time
+def test_a_machine_that_is_busy_while_its_clock_is_watched_is_none_whose_clock_jumps():
+    now = time.time()
+    wall, steady = iter([now, now + 0.2]), iter([0.0, 1.0, 1.2, 3.0])  # held up beside each look at the wall's
 
+    assert machine.clock(wall=lambda: next(wall), steady=lambda: next(steady)).state == "ok"
+
+
+def test_a_clock_behind_the_files_of_the_package_is_told():
     assert machine.clock(wall=lambda: time.time() - 20 * 365 * 86400).state == "warning"
 
 

@@ -61,10 +61,11 @@ def socket_room() -> Finding:
 
 def clock(wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> Finding:
     """The wall clock goes as fast as the steady one, and is not behind the files of this package."""
-    name, before = "clock", (wall(), steady())
+    name, before = "clock", (steady(), wall(), steady())
     time.sleep(_WATCHED_S)
-    now = wall()
-    step = (now - before[0]) - (steady() - before[1])
+    after = (steady(), now := wall(), steady())
+    least, most = after[0] - before[2], after[2] - before[0]  # it may have been held up between any two of these
+    step = (now - before[1]) - min(max(now - before[1], least), most)
     told = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
     if abs(step) > _STEP_S:
         cure = "something sets it; let one service (chrony, systemd-timesyncd) slew it"
