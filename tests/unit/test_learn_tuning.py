@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from atipico.cli.learn import app
 from atipico.errors import Refused
-from atipico.learn import tuning
+from atipico.learn import tuning, tuning_plots
 from atipico.learn.calendar import DAY, Span
 from atipico.learn.ensembles import Member
 from atipico.learn.fit import fit
@@ -330,6 +330,23 @@ def test_the_best_values_become_a_recipe_beside_the_old_one_and_pictures(payment
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in tuned.folder.glob("*.png"))
     assert f"average precision {tuned.found.best.score:.4f}, num_leaves" in said[-1]
     assert (bars.seen["trials"].at, bars.seen["trials"].total) == ([0, 0, 1, 2, 3], 3)
+
+
+def test_the_picture_of_the_parameters_has_a_panel_for_each_and_plain_numbers():
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    space = {"leaves": Between(low=5, high=60, log=True), "rate": Between(low=0.01, high=0.3, log=True)}
+    trials = [Trial(at, {"leaves": 7 + at, "rate": 0.05 * (at + 1)}, [0.5], 0.5 + at / 10) for at in range(4)]
+    figure = Figure()
+
+    tuning_plots.parameters(figure, trials, space)
+    FigureCanvasAgg(figure).draw()
+
+    texts = [text.get_text() for axes in figure.axes for text in axes.get_xticklabels(which="both")]
+    assert [axes.get_title() for axes in figure.axes] == ["leaves", "rate"]
+    assert {"10", "0.1", "0.2"} <= set(texts)
+    assert "$" not in "".join(texts)
 
 
 def test_a_search_that_goes_on_is_as_far_as_all_its_trials(payments, tmp_path):

@@ -18,7 +18,8 @@ SCORE = "average precision, mean of the folds"
 
 def draw(folder: Path, kind: str, trials: Sequence[Trial], space: Space) -> None:
     """Write search.png and parameters.png into a folder."""
-    search, panels = _figure((7, 5)), _figure((9, 3 * -(-len(space) // 3)))
+    rows, columns = _grid(space)
+    search, panels = _figure((7, 5)), _figure((max(5, 3 * columns), 3 * rows))
     progress(search.add_subplot(), {kind: trials})
     parameters(panels, trials, space)
     search.savefig(folder / "search.png", dpi=110)
@@ -62,8 +63,11 @@ def spans(axes: Any, named: Mapping[str, Split]) -> None:
 
 def parameters(figure: Any, trials: Sequence[Trial], space: Space) -> None:
     """A panel a parameter: the score of each trial over the value that it had; later trials are darker."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     done = [one for one in trials if one.score is not None]
-    panels = figure.subplots(-(-len(space) // 3), 3, sharey=True, squeeze=False).ravel()
+    panels = figure.subplots(*_grid(space), sharey=True, squeeze=False).ravel()
+    figure.suptitle("A dot a trial; later ones are darker", fontsize=9)
     for axes, (name, of) in zip(panels, space.items(), strict=False):
         values = [one.values[name] for one in done]
         marks = [str(value) for value in values] if isinstance(of, Choices) else values
@@ -73,10 +77,17 @@ def parameters(figure: Any, trials: Sequence[Trial], space: Space) -> None:
             axes.margins(x=0.5)
         elif of.log:
             axes.set_xscale("log")
-            axes.tick_params(axis="x", which="minor", labelsize=7, labelrotation=45)
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
     for axes in panels[len(space) :]:
         axes.set_axis_off()
     panels[0].set_ylabel("average precision")
+
+
+def _grid(space: Space) -> tuple[int, int]:
+    """Rows and columns of panels, at most three beside each other."""
+    return -(-len(space) // 3), min(3, len(space))
 
 
 def _figure(size: tuple[float, float]) -> Any:
