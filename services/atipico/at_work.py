@@ -79,6 +79,18 @@ def waiting() -> Iterator[None]:
         _resume(thread, around)
 
 
+@contextmanager
+def held(lock: threading.Lock | threading.Condition) -> Iterator[None]:
+    """A lock whose holder may wait for somebody else, however long: that is no fault of who waits for the lock."""
+    if not lock.acquire(blocking=False):
+        with waiting():
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _resume(thread: int, around: Round | None) -> None:
     """Go on with what was left for a while: it came round, so it begins anew."""
     if around is None:

@@ -10,12 +10,14 @@ import time
 import pytest
 
 from atipico import metrics
+from atipico.at_work import Watch, at_work, waiting
 from atipico.errors import NotYet, Refused
 from atipico.store.database import Database
 from atipico.store.databases import Databases, UnknownDatabase
 from atipico.store.readers import Reader
 from atipico.store.record import MOST_LINES
 from atipico.store.settings import StoreSettings
+from atipico.store.tables import Tables
 from atipico.store.ticks import Ticks
 from atipico.store.tidy import tidy_log, tidy_rows
 from atipico.wire.lines import parse, write
@@ -201,6 +203,40 @@ def test_writers_are_held_back_while_the_tables_are_slow(opened):
     )  # one body may be larger than the backlog
     database.fold.wait(database.log.synced, 10)
     assert len(rows(database)) == 21_200
+
+
+def test_who_waits_for_the_tables_and_who_waits_behind_it_do_not_stand_still(opened):
+    """given tables that take nothing for a while, as on a full disk, and two writers that repeat a sample"""
+    database = opened(wait_for_fold=60.0)
+    database.write(b"m v=1 1\n")
+    held, release, begun = threading.Event(), threading.Event(), threading.Semaphore(0)
+
+    def hold(tables: Tables) -> None:
+        with waiting():
+            held.set()
+            release.wait(60)
+
+    def repeat(value: int) -> None:
+        with at_work("a write"):
+            begun.release()
+            database.write(b"m v=%d 1\n" % value)
+
+    threads = [threading.Thread(target=database.fold.do, args=(hold,))]
+    threads += [threading.Thread(target=repeat, args=(value,)) for value in (2, 3)]
+    threads[0].start()
+    assert held.wait(30)
+    for one in threads[1:]:
+        one.start()
+        assert begun.acquire(timeout=30)
+    watch = Watch(0.0)
+    for second in range(30):
+        time.sleep(0.02)
+        assert watch.look(second) is None
+
+    release.set()
+    for one in threads:
+        one.join()
+    assert len(logged(database, "m")) == 3
 
 
 def test_a_query_sees_each_write_that_was_answered_before(opened):
@@ -453,8 +489,10 @@ def test_what_is_written_again_with_anything_else_stands_in_the_log_again(opened
     ]
 
 
-def test_what_is_written_again_waits_for_the_first_to_be_safe(opened, monkeypatch):
-    database = opened(wait_for_fold=0.2)
+def test_what_is_written_again_comes_behind_the_first_and_is_refused_at_once_while_that_cannot_be_safe(
+    opened, monkeypatch
+):
+    database = opened(wait_for_fold=600.0)  # what nobody waits for while the disk takes nothing
     fold, full = database._tables.fold, threading.Event()
 
     def on_a_full_disk(*given):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import structlog
 
 from atipico.agent.session import Session
-from atipico.at_work import waiting
+from atipico.at_work import held, waiting
 from atipico.scorers.http import Stopped
 
 log = structlog.get_logger("agent")
@@ -32,23 +32,13 @@ class Turn:
     @contextmanager
     def now(self) -> Iterator[None]:
         """Alone with the job, whoever sends again meanwhile."""
-        with self._held():
+        with held(self._free):  # whoever has it may wait for the classifier, for hours
             yield
-
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        """Whoever has it may wait for the classifier, for hours; that is no fault of who waits here."""
-        with waiting():
-            self._free.acquire()
-        try:
-            yield
-        finally:
-            self._free.release()
 
     @contextmanager
     def behind_others(self, session: Session) -> Iterator[None]:
         """Alone with the job, once nobody sends again. Raises Stopped when the session ends meanwhile."""
-        with self._held():
+        with held(self._free):
             while self._again and not session.stop.is_set():
                 if time.monotonic() - self._again.heard > _SILENT_S:
                     log.error("a connection that sends again is silent and is ended", silent_s=_SILENT_S)
@@ -61,12 +51,12 @@ class Turn:
 
     def begin_again(self, session: Session) -> None:
         """From now on `session` sends again."""
-        with self._held():
+        with held(self._free):
             self._again = session
 
     def end_again(self, session: Session) -> bool:
         """It does so no more; whether it did until now."""
-        with self._held():
+        with held(self._free):
             if self._again is not session:
                 return False
             self._again = None

@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from atipico import metrics
+from atipico.at_work import held
 from atipico.errors import NotYet
 from atipico.store.again import Newest, is_held
 from atipico.store.catalog import Admitted, Catalog, Limits
@@ -117,7 +118,7 @@ class Database:
         if pieces is None:
             pieces, samples, unfit = encode(samples)
             written.unfit += unfit
-        with self._accepting:  # what is learnt, the log and the fold are in one order
+        with held(self._accepting):  # what is learnt, the log and the fold are in one order
             admitted = self._catalog.admit(samples)
             written.unfit += admitted.refused
             written.accepted += Counter(row.measurement.name for row in admitted.rows)
@@ -135,12 +136,12 @@ class Database:
         if not (places := self._newest.not_newer(admitted.rows)):
             return admitted
         self._sync(before := self.log.end)
-        self.wait_folded(before)
-        held = {place for place in places if is_held(self.reader(), admitted.rows[place])}
-        if not held:
+        self.fold.wait(before, self._settings.wait_for_fold, writes=True)
+        known = {place for place in places if is_held(self.reader(), admitted.rows[place])}
+        if not known:
             return admitted
-        samples = [one for place, one in enumerate(admitted.samples) if place not in held]
-        rows = [one for place, one in enumerate(admitted.rows) if place not in held]
+        samples = [one for place, one in enumerate(admitted.samples) if place not in known]
+        rows = [one for place, one in enumerate(admitted.rows) if place not in known]
         return admitted._replace(samples=samples, rows=rows, whole=False)
 
     def _catch_up(self) -> int:

@@ -38,7 +38,7 @@ class Fold:
         self._batches: deque[_Batch] = deque()
         self._jobs: deque[Callable[[Tables], None]] = deque()
         self._changed = threading.Condition()
-        self._stopping = False
+        self._stopping = self._failing = False
         self._thread = threading.Thread(target=self._run, name="fold", daemon=True)
         self._thread.start()
 
@@ -54,15 +54,20 @@ class Fold:
             self._changed.notify_all()
 
     def wait_for_room(self, timeout_s: float) -> None:
-        """Wait until no more rows wait than may. Raises NotYet when that takes too long."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: self.waiting < self._most, timeout_s):
+        """Wait until no more rows wait than may. Raises NotYet when that takes too long, or the disk takes nothing."""
+        with waiting(), self._changed:
+            self._changed.wait_for(lambda: self._failing or self.waiting < self._most, timeout_s)
+            if self.waiting >= self._most:
                 raise NotYet(f"store: {self.waiting} rows wait to be folded, at most {self._most} may; try again", 1.0)
 
-    def wait(self, offset: int, timeout_s: float) -> None:
-        """Wait until all below an offset is in the tables. Raises NotYet when that takes too long."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: self.folded >= offset, timeout_s):
+    def wait(self, offset: int, timeout_s: float, writes: bool = False) -> None:
+        """Wait until all below an offset is in the tables. Raises NotYet when that takes too long.
+
+        writes: who waits holds up others that write, and gives up at once while the disk takes nothing.
+        """
+        with waiting(), self._changed:
+            self._changed.wait_for(lambda: (writes and self._failing) or self.folded >= offset, timeout_s)
+            if self.folded < offset:
                 raise NotYet(f"store: not yet folded up to {offset}, only to {self.folded}; try again", 1.0)
 
     def do(self, job: Callable[[Tables], None], timeout_s: float = 60.0) -> None:
@@ -124,10 +129,12 @@ class Fold:
         rows = [row for batch in batches for row in batch.rows]
         while not self._try(lambda tables: tables.fold(news, rows, batches[-1].offset)):
             with waiting(), self._changed:  # the disk is full, say: writers are held back meanwhile
+                self._failing = True
+                self._changed.notify_all()
                 if self._changed.wait_for(lambda: self._stopping, _AGAIN_S):
                     return False
         with self._changed:
-            self.folded = batches[-1].offset
+            self.folded, self._failing = batches[-1].offset, False
             self.waiting -= len(rows)
             self._changed.notify_all()
         return True

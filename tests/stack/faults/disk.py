@@ -38,18 +38,18 @@ class Disk:
 
     def _shrunk(self) -> Iterator[None]:
         """The disk becomes as large as what is on it. Writers may take or give back room; then it is tried again."""
-        for _ in range(20):
-            found = os.statvfs(self.folder)
-            used = (found.f_blocks - found.f_bfree) * found.f_frsize
-            least = 1 if used else _PAGE + 1  # the smallest disk has a page
-            if _remount(self.folder, f"{max(used, _PAGE) // 1024}k") and self._refuses(least):
-                break
-        else:
-            raise AssertionError(f"{self.folder}: its disk can't be made full")
         try:
+            assert any(self._is_full() for _ in range(20)), f"{self.folder}: its disk can't be made full"
             yield
         finally:
             assert _remount(self.folder, _ROOM), f"{self.folder}: its disk can't be made free again"
+
+    def _is_full(self) -> bool:
+        """Whether the disk could be made as large as what was on it, and nobody gave room back meanwhile."""
+        found = os.statvfs(self.folder)
+        used = (found.f_blocks - found.f_bfree) * found.f_frsize
+        least = 1 if used else _PAGE + 1  # the smallest disk has a page
+        return _remount(self.folder, f"{max(used, _PAGE) // 1024}k") and self._refuses(least)
 
     def _refuses(self, size: int) -> bool:
         """Whether a file of so many bytes has no room."""
