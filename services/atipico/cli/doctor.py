@@ -15,7 +15,9 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
     Exit 1 when a fault is found; warnings are none.
     """
     from atipico.engines.doctor import examine
+    from atipico.engines.embedded import whereabouts
 
+    whereabouts.find()
     found = []
     if as_json:
         import orjson

@@ -64,8 +64,10 @@ def reload() -> None:
 
     No sample waits for it.
     """
+    from atipico.engines.embedded import whereabouts
     from atipico.engines.embedded.reload import reload as read_again
 
+    whereabouts.find()
     for name, served in sorted(read_again().items()):
         if served.before == served.now:
             print(f"{name:<20} {served.now} as before")

@@ -9,7 +9,6 @@ from atipico.engines.doctor import elsewhere, machine, stack
 from atipico.engines.doctor.finding import Finding, fault, ok, warning
 from atipico.engines.doctor.packages import packages
 from atipico.engines.doctor.trip import HOPS, Trip, round_trip
-from atipico.engines.embedded import whereabouts
 from atipico.engines.embedded.parts import port
 from atipico.engines.embedded.status import rows
 from atipico.registry.jobs import load_job
@@ -25,7 +24,6 @@ _CURES = {
 def examine() -> Iterator[Finding]:
     """Look at one thing after the other; what each look finds, as it is found."""
     run = run_dir()
-    whereabouts.find()
     yield machine.python()
     yield packages(home() / "requirements.txt")
     yield machine.disk(run)

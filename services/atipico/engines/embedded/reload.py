@@ -9,7 +9,6 @@ import requests
 
 from atipico import tls
 from atipico.config import run_dir
-from atipico.engines.embedded import whereabouts
 from atipico.engines.embedded.parts import url
 from atipico.errors import NotYet
 from atipico.registry.asked import ask
@@ -29,7 +28,6 @@ def reload() -> dict[str, Served]:
 
     Raises NotYet when no classifier runs here, or it has not done so in time: it does so later then.
     """
-    whereabouts.find()
     try:
         before, _ = _served()
     except NotYet as error:

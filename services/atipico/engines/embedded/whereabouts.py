@@ -6,16 +6,12 @@ takes them over.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping
-from typing import Any
-
-import psutil
 
 from atipico import tls
 from atipico.config import run_dir
-from atipico.engines.embedded import state
+from atipico.engines.embedded import processes, state
 
 _AUTHORITY = "ATIPICO_TLS_CA"
 
@@ -32,19 +28,15 @@ def told(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def find() -> None:
-    """Have this process ask the living stack of the run folder where it is; what its environment says goes before."""
-    known = state.read(run_dir())
-    if not any(_lives(one) for one in (known, *known.get("parts", {}).values())):
+    """Have this process ask the living stack of the run folder where it is; what its environment says goes before.
+
+    For commands, as it changes the environment.
+    """
+    if not processes.running(run_dir()):
         return
-    for name, at in known.get("found_at", {}).items():
+    known = dict(state.read(run_dir()).get("found_at", {}))
+    if tls.authority():
+        known.pop(_AUTHORITY, None)
+    for name, at in known.items():
         if not os.environ.get(name):
             os.environ[name] = at
-
-
-def _lives(known: Mapping[str, Any]) -> bool:
-    """Whether that very process still runs: its pid may be another's by now."""
-    if not known.get("pid"):  # psutil would take it for this process
-        return False
-    with contextlib.suppress(psutil.Error, KeyError, TypeError, ValueError):
-        return bool(psutil.Process(known["pid"]).create_time() == known["create_time"])
-    return False
