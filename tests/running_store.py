@@ -24,7 +24,8 @@ _numbers = itertools.count(random.randrange(_MANY))
 
 def free_port() -> int:
     """A port that nobody has, another one each time: who wants it may take a while to start."""
-    return next(port for number in _numbers if is_free(port := _FIRST + number % _MANY))
+    some = itertools.islice(_numbers, _MANY)
+    return next(port for number in some if is_free(port := _FIRST + number % _MANY))
 
 
 def is_free(port: int) -> bool:

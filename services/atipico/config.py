@@ -158,14 +158,19 @@ def plainly(error: Mapping[str, Any]) -> str:
 
 
 def wrong(error: Mapping[str, Any], place: str) -> str:
-    """One wrong setting of a file without secrets: where, the value unless that is a table, what was needed."""
+    """One wrong setting of a file: where, the value unless that is a table, what was needed."""
     value = error["input"]
-    return f"{place}{f' = {value!r}' if isinstance(value, str | int | float) else ''}: {plainly(error)}"
+    return f"{place}{f' = {_shown(place, value)}' if isinstance(value, str | int | float) else ''}: {plainly(error)}"
 
 
 _KEPT_BACK = re.compile(r"password|token|secret", re.IGNORECASE)
+_LOGIN = re.compile(r"(?<=://)[^/\s]*@")
+_LONGEST = 200
 
 
 def _shown(name: str, value: Any) -> str:
     """The value that was wrong. A secret is not told, but where it was to be found is."""
-    return "***" if _KEPT_BACK.search(name) and not str(value).startswith("@") else repr(value)
+    if _KEPT_BACK.search(name) and not str(value).startswith("@"):
+        return "***"
+    told = _LOGIN.sub("***@", repr(value))
+    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}..."

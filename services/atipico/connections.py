@@ -17,18 +17,15 @@ LONGEST_S = 60.0
 _LAST_SENT = struct.Struct("=44xI")  # of struct tcp_info: ms since the last data was sent
 
 
-def end_silent(port: int, longest_s: float = LONGEST_S, over: threading.Event | None = None) -> None:
-    """Look after the connections to a port of this process from a daemon thread, until `over` is set, if ever.
-
-    Does nothing but on Linux.
-    """
+def end_silent(port: int) -> None:
+    """Look after the connections to a port of this process from a daemon thread. Does nothing but on Linux."""
     if not hasattr(socket, "TCP_INFO") or not os.path.isdir("/proc/self/fd"):
         return
-    given = (port, longest_s, over or threading.Event())
-    threading.Thread(target=_look, args=given, name="connections", daemon=True).start()
+    threading.Thread(target=look, args=(port, LONGEST_S, threading.Event()), name="connections", daemon=True).start()
 
 
-def _look(port: int, longest_s: float, over: threading.Event) -> None:
+def look(port: int, longest_s: float, over: threading.Event) -> None:
+    """End the connections to a port of this process that were silent for so long, until `over` is set."""
     while not over.wait(longest_s / 10):
         for connection in _connections(port):
             with connection, contextlib.suppress(OSError):

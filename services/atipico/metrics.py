@@ -88,12 +88,12 @@ _OF_A_BLOCK = 8
 
 
 def dealt_with(stream: str, hop: str, times: Sequence[int]) -> None:
-    """Samples of these times, ns, in their order, are dealt with just now.
+    """Samples of these times, ns, are dealt with just now.
 
     The newest tells the lag of their stream; some of them how long the hop took that began at their own time.
     """
     now = time.time_ns()
-    LAG.labels(stream).set(max(0.0, (now - times[-1]) / 1e9))
+    LAG.labels(stream).set(max(0.0, (now - max(times)) / 1e9))
     HOPS.took(hop, *[max(0.0, (now - one) / 1e9) for one in times[:: 1 + len(times) // _OF_A_BLOCK]])
 
 

@@ -75,7 +75,7 @@ def test_data_of_ones_own_become_a_champion_as_the_page_says(tmp_path):
 
 
 def write_ovens(file: Path) -> None:
-    """Three ovens of 24 days, a row each half hour; one in 48 of their hours each gets hot by and by."""
+    """Three ovens of 24 days, a row each half hour; each is hot for an hour and a half in two days."""
     rng, lines = np.random.default_rng(5), []
     for at in range(24 * 48):
         for oven in "ABC":

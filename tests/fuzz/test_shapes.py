@@ -14,7 +14,7 @@ from atipico.wire.sample import Sample
 from atipico.wire.udf_pb2 import Request
 from fuzz.targets import session, written
 
-few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 names = st.sampled_from(["m", 'm"', "m;--", "m 1", "m,1", "m=1", "ä", "sqlite_master", "*", "\x7f", "a\\b"])
 values = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),

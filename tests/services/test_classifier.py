@@ -93,7 +93,7 @@ def test_one_object_gets_its_decision_by_the_default_model(client):
     assert odd.json["version"] == "small@2"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 42), min_size=1, max_size=43))
 def test_a_score_depends_on_its_row_alone(client, order):
     rows = np.random.default_rng(1).normal(0, 2, (43, len(NAMES)))

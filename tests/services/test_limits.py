@@ -123,7 +123,7 @@ def test_a_connection_without_an_answer_is_ended_and_one_with_answers_is_not():
             served = [listener.accept()[0] for _ in range(2)]
             peer = {one.getpeername(): one for one in served}
             ended = threading.Event()
-            connections.end_silent(port, 1.0, ended)
+            threading.Thread(target=connections.look, args=(port, 1.0, ended), daemon=True).start()
 
             def answers() -> None:
                 while not ended.wait(0.1):

@@ -72,6 +72,7 @@ def waiting(chain: Chain) -> list[dict]:
     return requests.get(f"{chain.page}api/parts?last=60", timeout=20).json().get("jobs", [])
 
 
+@pytest.mark.timeout(300)
 def test_a_writer_faster_than_the_chain_is_told_to_come_again_and_what_was_taken_is_scored(slow):
     url, session = f"http://127.0.0.1:{slow.ports['store']}/write?db=atipico", requests.Session()
     assert session.post(url, bodies(0, BODY), timeout=20).status_code == 204

@@ -46,7 +46,7 @@ class Process:
 
     def end(self) -> None:
         self._process.kill()
-        self._process.wait(10)
+        self._process.communicate(timeout=10)
 
 
 @pytest.mark.parametrize(("size", "leaks"), [(2**20, True), (0, False)])

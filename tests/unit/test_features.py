@@ -77,7 +77,7 @@ def stream(seed: int, n: int) -> list[tuple[int, str, float]]:
     return out
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.integers(1, 400), st.integers(1, 60))
 def test_blocks_of_any_size_give_what_two_passes_over_the_whole_give(seed, n, size):
     samples, live = stream(seed, n), plan()
@@ -167,7 +167,7 @@ def test_the_largest_values_have_finite_features():
     assert np.isfinite(rows(plan(), samples)).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10**6), st.integers(1, 399))
 def test_what_was_saved_goes_on_to_the_very_same_bits(seed, cut):
     samples, straight, early, late = stream(seed, 400), plan(), plan(), plan()

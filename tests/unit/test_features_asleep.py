@@ -92,7 +92,7 @@ def rows_in(folder: Path) -> int:
         return db.execute("SELECT count(*) FROM asleep WHERE woke IS NULL").fetchone()[0]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6), st.integers(2, 60), st.integers(1, 12), st.sampled_from([10**7, 60, 5]))
 def test_keys_that_slept_have_the_very_features_of_keys_that_never_did(seed, size, awake, entries):
     samples = many(seed)

@@ -65,7 +65,7 @@ def run(samples: list[dict[str, Any]], labels: Told, cuts: list[int], restored: 
     return np.concatenate(told)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6), st.integers(2, 60))
 def test_what_comes_late_again_otherwise_or_under_an_id_that_was_there_is_told_the_same_in_any_blocks(seed, size):
     samples, labels = stream(random.Random(seed), 80)

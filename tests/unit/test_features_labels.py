@@ -124,7 +124,7 @@ def by_hand(samples: list[Sample]) -> np.ndarray:
     return np.array(rows)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6), st.integers(1, 50))
 def test_blocks_of_any_size_give_what_each_sample_by_itself_gives(seed, size):
     samples = stream(seed, 250)
@@ -147,7 +147,7 @@ def test_a_hundred_thousand_transactions_with_late_labels_are_the_same_at_once_a
     np.testing.assert_allclose(live, whole, rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6), st.integers(2, 60))
 def test_late_and_repeated_samples_are_told_the_same_however_they_are_cut(seed, size):
     samples, rng = stream(seed, 200), random.Random(seed)

@@ -19,7 +19,7 @@ from atipico.features.windows import Windows
 SPANS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), min_size=1, max_size=30)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(SPANS, st.booleans())
 def test_windows_that_share_entries_or_not_in_any_order_hold_their_own(spans, ordered):
     spans = sorted((start, start + many) for start, many in spans) if ordered else [(a, a + n) for a, n in spans]
@@ -83,7 +83,7 @@ def test_the_first_entry_above_a_bound_is_that_of_a_search_row_by_row(rows):
     assert told.tolist() == [bisect_right(values, most, a, b) if a < b else a for a, b, most in rows_by_hand]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 10**6), st.integers(1, 300))
 def test_a_search_key_by_key_finds_what_one_row_by_row_finds(seed, rows):
     rng = np.random.default_rng(seed)
@@ -101,7 +101,7 @@ def test_a_search_key_by_key_finds_what_one_row_by_row_finds(seed, rows):
     assert np.array_equal(first_after_by_key(values, low, high, bound, keyed), first_after(values, low, high, bound))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(st.lists(st.integers(-9, 9), max_size=20), max_size=6),
     st.sampled_from([1, 10**6, 2**59]),

@@ -50,7 +50,7 @@ def put(spool: Spool, lines: bytes, samples: int = 1, position: int = 0) -> None
 # Pace
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(0.01, 0.4), min_size=20, max_size=60), st.sampled_from([0.5, 7.0, 500.0]))
 def test_a_rate_gives_as_many_rows_as_time_passed(steps, rate):
     pace, now, given_rows = Rate(rate, 0.0, 0.05, 10.0), 0.0, 0
@@ -137,7 +137,7 @@ def test_a_speed_for_rows_without_a_clock_is_refused():
 # Times
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(1, 2 * 10**18), st.integers(1, 5), st.integers(0, 3)), min_size=1, max_size=8))
 def test_times_grow_strictly_whatever_the_clock_does(tmp_path_factory, jumps):
     path, times = tmp_path_factory.mktemp("spool") / "s.sqlite", []

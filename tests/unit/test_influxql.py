@@ -88,7 +88,7 @@ shows = st.builds(Show, st.sampled_from(["databases"])) | st.builds(
 statements = selects | shows | st.builds(CreateDatabase, names) | st.builds(DropDatabase, names)
 
 
-@examples(max_examples=200, deadline=None)
+@examples(max_examples=200)
 @given(st.lists(statements, max_size=2))
 def test_a_statement_written_and_read_again_is_the_same(written):
     read = parse("; ".join(map(write, written)))
@@ -243,7 +243,7 @@ def test_no_text_is_too_deep_or_too_long_to_be_refused(text):
 WORDS = """select f from m where time > 1h and ( ) , 'x' "y" /z/ group by fill * = =~ ; . - ' " / é"""
 
 
-@examples(max_examples=200, deadline=None)
+@examples(max_examples=200)
 @given(st.lists(st.sampled_from(WORDS.split()), max_size=12))
 def test_any_words_are_read_or_refused_and_never_crash(words):
     try:  # any other exception fails this test

@@ -53,7 +53,7 @@ def test_words_and_numbers_are_labels_and_others_are_not():
             as_label(other)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=60))
 def test_the_figures_are_those_of_scikit_learn_also_where_scores_tie(pairs):
     scores, anomalies = np.array([one / 5 for one, _ in pairs]), np.array([one for _, one in pairs])

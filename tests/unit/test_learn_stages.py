@@ -347,11 +347,13 @@ def test_a_run_is_judged_as_it_was_trained_also_when_the_file_names_other_estima
     assert run.told["metrics"] == whole
 
 
-def test_a_run_that_left_out_rows_by_a_key_that_nobody_names_any_more_is_refused(learning):
+def test_a_run_that_left_out_rows_by_a_key_that_nobody_names_any_more_is_not_trained_again(learning):
     learning().train()
+    without = RECIPE.replace('drop_known = "customer"\n', "").replace('key = "customer"\n', "")
 
     with pytest.raises(Refused, match=r"left out rows by customer, .* train again"):
-        learning(RECIPE.replace('drop_known = "customer"\n', "").replace('key = "customer"\n', "")).evaluate()
+        learning(without + "spans = 2\n").evaluate()
+    assert learning(without).evaluate()  # where no earlier span is trained it is nothing to it
 
 
 @pytest.mark.parametrize(
@@ -365,6 +367,11 @@ def test_a_run_that_left_out_rows_by_a_key_that_nobody_names_any_more_is_refused
             "alerts_per_day = 3",
             'alerts_per_day = "ten"',
             "threshold.alerts_per_day = 'ten': Input should be a valid int",
+        ),
+        (
+            "[train]",
+            '[get]\nto = "a.csv"\nurl = "ftp://me:hush@there/"\n[train]',
+            "get.url = 'ftp://.{3}@there/': String",
         ),
         ('"lightgbm"', '"lightgmb"', "no estimator 'lightgmb'; did you mean 'lightgbm'"),
         ("num_leaves", "num_leafs", "estimator lightgbm has no parameter 'num_leafs'; did you mean 'num_leaves'"),

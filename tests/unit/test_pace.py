@@ -96,7 +96,7 @@ def test_without_the_setting_nothing_is_counted(counted):
     assert counted("").take([(0, "a"), (1000, "a")]) == 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.integers(1, 40), st.sampled_from([MODEL, DETECTOR]))
 def test_the_count_is_the_same_in_any_blocks_and_over_restarts(tmp_path_factory, seed, size, text):
     rng, at, samples = random.Random(seed), 0, []

@@ -74,7 +74,7 @@ def by_hand(rows, asked, names, fits, low, high, width, offset):
     return answer
 
 
-@examples(max_examples=150, deadline=None)
+@examples(max_examples=150)
 @given(
     points,
     columns,
@@ -108,7 +108,7 @@ def test_functions_over_windows_and_groups_are_those_of_a_walk_over_all_points(
     assert told == by_hand(written(rows), asked, names, fits, low, high, width, offset)
 
 
-@examples(max_examples=100, deadline=None)
+@examples(max_examples=100)
 @given(points, groupings, conditions, st.booleans(), st.integers(0, 4), st.integers(0, 3))
 def test_points_are_those_that_a_walk_finds_in_order_and_page(rows, names, condition, newest_first, limit, offset):
     text, fits = condition

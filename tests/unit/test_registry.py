@@ -160,7 +160,7 @@ def test_a_manifest_that_is_not_whole_is_refused(models, text):
         load(models / "small" / "1")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.binary(max_size=400), name=st.sampled_from(["model.onnx", "golden.json", "calibration.json"]))
 def test_garbage_in_any_file_is_refused_and_breaks_nothing(made, tmp_path_factory, data, name):
     folder = shutil.copytree(made / "strange" / "1", tmp_path_factory.mktemp("garbage") / "strange" / "1")
@@ -287,7 +287,7 @@ def test_registering_again_makes_the_next_version_and_leaves_no_draft(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     known=st.lists(st.floats(0, 1), min_size=3, max_size=300, unique=True), raw=st.lists(st.floats(-1, 2), min_size=2)
 )

@@ -117,7 +117,7 @@ def test_a_numbering_or_an_origin_that_fits_nothing_else_is_refused(dataset, old
         read_dataset(dataset(NUMBERED.replace(old, new)))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=4))
 def test_a_file_read_in_pieces_each_by_a_new_source_is_the_file_read_at_once(pieces):
     assert read_all(pieces, SAMPLE) == read_all([sum(pieces)], SAMPLE)

@@ -32,7 +32,7 @@ def read_in_pieces(pieces: list[int], **options: object) -> Batch:
 # The source
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=5))
 def test_payments_read_in_pieces_are_the_payments_read_at_once(pieces):
     options = {"seed": 3, "customers": 20, "label_delay": "2d"}
@@ -99,7 +99,7 @@ def digest(day: Day) -> str:
     return hashlib.sha256(b"".join(np.ascontiguousarray(column).tobytes() for column in day)).hexdigest()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.permutations([0, 1, SEASON - 1, SEASON, 3 * SEASON + 1, 500]))
 def test_a_day_is_the_same_whichever_days_were_made_before_it(numbers):
     asked_for = World(2, 40)

@@ -13,7 +13,7 @@ from atipico.sources import make
 from atipico.sources.series import SHAPES, Series
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=5), st.sampled_from([0, 30]))
 def test_a_series_read_in_pieces_is_the_series_read_at_once(pieces, delay):
     options = {"every": 300, "label_delay": delay}

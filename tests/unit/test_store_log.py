@@ -74,7 +74,7 @@ def test_what_is_not_synced_is_not_read(tmp_path):
     assert lines(log) == [b"m v=1i 1", b"m v=2i 1"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cut=st.integers(0, 400), flip=st.booleans())
 def test_a_torn_end_is_cut_off_and_counted_wherever_it_is_torn(tmp_path_factory, cut, flip):
     folder = tmp_path_factory.mktemp("log")

@@ -50,7 +50,7 @@ class Run:
         """The run of that name, else the newest that was trained. Raises Refused when there is none."""
         known = {path.parent.name: path for path in sorted((runs / model).glob(f"*/{FILE}"))}
         if not known:
-            raise Refused(f"no run of {model} in {runs}; begin with `atipico learn train`")
+            raise Refused(f"no run of {model} in {runs}; begin with `atipico learn train -f FILE`")
         if run is not None and run not in known:
             raise Refused(f"no run {run!r} of {model}{nearest(run, known)}")
         path = known[run or max(known, key=lambda name: (len(name.split("-")[0]), name.split("-")[0], len(name), name))]

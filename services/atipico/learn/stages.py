@@ -118,7 +118,9 @@ class Learning(Prepared):
             return None
 
     def _recipe_of(self, run: Run, table: Table) -> Recipe:
-        """How a run was trained, which its earlier spans are too, and how FILE.toml judges now."""
+        """How a run was trained, which earlier spans are too where there are any, and how FILE.toml judges now."""
+        if self.recipe.test.spans == 1:
+            return self.recipe
         try:
             recipe = Recipe.model_validate(run.told["recipe"]).model_copy(update={"test": self.recipe.test})
         except ValidationError as error:

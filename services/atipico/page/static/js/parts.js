@@ -114,8 +114,9 @@ function tr(one) {
 /** What the tiles need: of the part that writes the outcomes, else of the one that makes them. */
 export function summary() {
   const known = health.parts;
-  const hop = known.some((part) => part.part === 'host') ? 'scored' : 'answered'; // behind Kapacitor nobody sees its writes
-  const outcomes = known.find((part) => part.part === 'host') ?? known.find((part) => part.part === 'agent');
+  const host = known.find((part) => part.part === 'host'); // none behind Kapacitor, whose writes nobody sees
+  const outcomes = host ?? known.find((part) => part.part === 'agent');
+  const hop = host ? 'scored' : 'answered';
   return {
     up: health.storeDown ? 0 : known.filter((part) => part.state === 'up').length,
     all: known.length,
