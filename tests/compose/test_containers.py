@@ -63,8 +63,8 @@ def test_every_panel_of_grafana_shows_something(up):
     until(lambda: set(empty()) <= NEVER_HERE, within_s=90)
 
 
-# Told by our own stream host, in whose place Kapacitor stands here.
-NEVER_HERE = {f"Atipico: pipeline health / From write to score {at}" for at in (2, 3)}  # the outcomes; answers are shown
+# Outcomes, told by our own stream host, in whose place Kapacitor stands here.
+NEVER_HERE = {f"Atipico: pipeline health / From write to score {at}" for at in (2, 3)}
 
 
 def test_nobody_gets_in_without_a_password_or_with_more_rights_than_needed(up):
