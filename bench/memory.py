@@ -128,8 +128,7 @@ def measure(
         watch(stack, warm_s)
         stack.stream(rate, per_day)
         settle(stack)
-        pids = stack.pids()
-        before = stack.scored()
+        pids, before = stack.pids(), stack.scored()
         say(f"{before} scored; now {seconds:g} s at {rate:g}/s")
         found, after = grown(watch(stack, seconds)), stack.scored()
         if more := {one.part for one in found if one.times > most}:

@@ -163,6 +163,11 @@ def wrong(error: Mapping[str, Any], place: str) -> str:
     return f"{place}{f' = {_shown(place, value)}' if isinstance(value, str | int | float) else ''}: {plainly(error)}"
 
 
+def all_wrong(error: ValidationError, whole: str) -> str:
+    """Each wrong setting of a file; whole: what it is called where no setting alone is wrong."""
+    return "; ".join(wrong(e, ".".join(map(str, e["loc"])) or whole) for e in error.errors())
+
+
 _KEPT_BACK = re.compile(r"password|token|secret", re.IGNORECASE)
 _LOGIN = re.compile(r"(?<=://)[^/\s]*@")
 _LONGEST = 200

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from atipico.config import wrong
+from atipico.config import all_wrong
 from atipico.errors import Refused
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -78,7 +78,6 @@ def read_suite(path: Path) -> Suite:
     try:
         return Suite.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        told = "; ".join(wrong(e, ".".join(map(str, e["loc"])) or "file") for e in error.errors())
-        raise Refused(f"{path}: {told}") from error
+        raise Refused(f"{path}: {all_wrong(error, 'file')}") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Refused(f"{path}: {error}") from error

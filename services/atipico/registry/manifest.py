@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from atipico.config import wrong
+from atipico.config import all_wrong
 from atipico.errors import Refused
 from atipico.formats import check
 
@@ -77,8 +77,7 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise Refused(f"{path} can't be read: {error.strerror}") from error
     except ValidationError as error:
-        why = "; ".join(wrong(e, ".".join(map(str, e["loc"])) or "it") for e in error.errors())
-        raise Refused(f"{path} is not whole: {why}") from error
+        raise Refused(f"{path} is not whole: {all_wrong(error, 'it')}") from error
     except (ValueError, TypeError) as error:
         raise Refused(f"{path} is not understood: {error}") from error
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from atipico.config import Duration, home, wrong
+from atipico.config import Duration, all_wrong, home
 from atipico.errors import Refused
 from atipico.sources.columns import columns_of
 
@@ -83,8 +83,7 @@ def read_dataset(path: Path) -> Dataset:
     try:
         return Dataset.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        told = "; ".join(wrong(e, ".".join(map(str, e["loc"])) or "file") for e in error.errors())
-        raise Refused(f"{path}: {told}") from error
+        raise Refused(f"{path}: {all_wrong(error, 'file')}") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Refused(f"{path}: {error}") from error
 
